@@ -1,0 +1,78 @@
+"""The `firstry` command: its groups, its errors and its exit codes.
+
+`--json` may stand anywhere. Commands import what they need when they run, so
+`firstry version` does not wait for a web server to load.
+"""
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from firstry import __version__
+from firstry.cli import db, demo, keys, reports, serve, tenants, work
+from firstry.cli.output import Exit, Output, exit_of
+from firstry.domain.errors import FirstryError
+
+app = typer.Typer(
+    name="firstry",
+    help="Trust reports for Jira sites, each made exactly once, from evidence really read.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(reports.app, name="reports")
+app.add_typer(db.app, name="db")
+app.add_typer(keys.app, name="keys")
+app.command("serve")(serve.serve)
+app.command("worker")(work.worker)
+app.command("tick")(work.tick)
+app.command("demo")(demo.demo)
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object. May stand anywhere.")
+    ] = False,
+) -> None:
+    """Trust reports for Jira sites, each made exactly once, from evidence really read."""
+
+
+@app.command()
+def version(context: typer.Context) -> None:
+    """Print the version."""
+    output: Output = context.obj
+    output.show({"version": __version__}, f"firstry {__version__}")
+
+
+def main() -> None:
+    """Run the command line and exit with one of `Exit`."""
+    words = sys.argv[1:]
+    output = Output(is_json="--json" in words)
+    sys.exit(run([word for word in words if word != "--json"], output))
+
+
+def run(words: list[str], output: Output) -> int:
+    """Run one command and return its exit code; every error is told through `output`."""
+    try:
+        code = app(words, obj=output, standalone_mode=False)
+    except click.UsageError as error:
+        remedy = f"see `{error.ctx.command_path} --help`" if error.ctx else ""
+        output.fail("USAGE", error.format_message(), remedy)
+        return Exit.USAGE
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        output.fail("INTERRUPTED", "interrupted", "")
+        return Exit.INTERRUPTED
+    except FirstryError as error:
+        output.fail(error.code, error.message, error.remedy)
+        return exit_of(error)
+    except Exception as unexpected:  # the process's own door: exit 70, no stack text
+        kind = type(unexpected).__name__
+        output.fail("DEFECT", f"firstry met an error of its own ({kind})", "please report it")
+        return Exit.DEFECT
+    return code if isinstance(code, int) else Exit.OK

@@ -1,0 +1,75 @@
+"""How the command line speaks: text for people, one JSON object for programs.
+
+With `--json` stdout holds exactly one object, also for errors; progress and
+logs go to stderr. Exit codes are part of the public surface.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from firstry.domain.errors import (
+    Conflict,
+    FirstryError,
+    InputInvalid,
+    KeySetUnavailable,
+    NotFound,
+    ReportInvalid,
+    SettingInvalid,
+    StoreUnavailable,
+    StoreUnfit,
+)
+
+
+class Exit(IntEnum):
+    """Every exit code of the command line."""
+
+    OK = 0
+    FINDING = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    NOT_ALLOWED = 4
+    CONFLICT = 5
+    UNAVAILABLE = 6
+    DEFECT = 70
+    INTERRUPTED = 130
+
+
+_EXITS: tuple[tuple[type[FirstryError], Exit], ...] = (
+    (SettingInvalid, Exit.USAGE),
+    (InputInvalid, Exit.USAGE),
+    (StoreUnfit, Exit.USAGE),
+    (NotFound, Exit.NOT_FOUND),
+    (Conflict, Exit.CONFLICT),
+    (StoreUnavailable, Exit.UNAVAILABLE),
+    (KeySetUnavailable, Exit.UNAVAILABLE),
+    (ReportInvalid, Exit.FINDING),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a command's result goes."""
+
+    is_json: bool
+
+    def show(self, document: Mapping[str, object], text: str) -> None:
+        """Print the result: `document` with `--json`, else `text`."""
+        print(json.dumps(document) if self.is_json else text)
+
+    def fail(self, code: str, message: str, remedy: str) -> None:
+        """Print an error: on stdout as JSON, or on stderr as text."""
+        if self.is_json:
+            error = {"code": code, "message": message, "remedy": remedy}
+            print(json.dumps({"error": error}))
+            return
+        print(f"firstry: {message}", file=sys.stderr)
+        if remedy:
+            print(f"  {remedy}", file=sys.stderr)
+
+
+def exit_of(error: FirstryError) -> Exit:
+    """Return the exit code that goes with an error."""
+    return next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.DEFECT)

@@ -1,0 +1,186 @@
+"""`firstry serve`: the service, for Forge or on loopback for development."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from firstry import __version__
+from firstry.cli.keys import new_keys
+from firstry.cli.output import Exit
+from firstry.config import Settings, is_loopback, load, require_for_serve
+from firstry.domain.errors import SettingInvalid
+from firstry.ports.telemetry import Event
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from firstry.ports.clock import Clock
+    from firstry.wiring import Service
+
+DEV_FOLDER = Path(".firstry")
+DEV_SIMULATOR = "127.0.0.1:8018"
+
+
+class Role(StrEnum):
+    """What a process does: answer Forge, work through what is due, or both."""
+
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
+
+
+def serve(
+    dev: Annotated[
+        bool, typer.Option("--dev", help="Make local keys, trust the simulator, loopback only.")
+    ] = False,
+    role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL,
+    simulated_time: Annotated[
+        Path | None, typer.Option(hidden=True, help="With --dev: the simulator's clock file.")
+    ] = None,
+) -> int:
+    """Run the service until it is told to stop."""
+    from firstry.wiring import build_service, build_web
+
+    settings = load(_dev_environ(os.environ) if dev else None)
+    require_for_serve(settings)
+    if dev:
+        _refuse_unless_loopback(settings)
+    elif simulated_time is not None:
+        raise SettingInvalid("--simulated-time goes with --dev only", "leave it out")
+    listening = _listen(settings)
+    service = build_service(settings, _clock(simulated_time))
+    app, close_web = build_web(service, with_remote=role is not Role.WORKER)
+    server = _server(app)
+    port = listening.getsockname()[1]
+    service.parts.telemetry.emit(
+        Event.SERVICE_STARTED,
+        role=role.value,
+        host=settings.host,
+        port=port,
+        version=__version__,
+        banner="DEVELOPMENT: local keys, trusts the simulator, never expose it" if dev else None,
+    )
+    worker = _Worker(service, server) if role is not Role.WEB else None
+    if worker is not None:
+        worker.start()
+    # uvicorn raises the signal again once it has stopped; the rest of the stop is ours.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    server.run(sockets=[listening])
+    has_died = worker is not None and worker.end()
+    close_web()
+    service.close()
+    service.parts.telemetry.emit(Event.SERVICE_STOPPED)
+    return Exit.DEFECT if has_died else Exit.OK
+
+
+class _Worker(threading.Thread):
+    """Runs the worker beside the server. If it dies, the server stops: crash, start anew."""
+
+    def __init__(self, service: "Service", server: "uvicorn.Server") -> None:
+        super().__init__(name="worker")
+        self._service, self._server = service, server
+        self._told = threading.Event()
+        self._has_died = False
+
+    def run(self) -> None:
+        """Make passes until told to stop."""
+        from firstry.scheduler.worker import run_until
+
+        try:
+            run_until(self._told, self._service.parts, self._service.runner)
+        finally:
+            self._has_died = not self._told.is_set()
+            self._server.should_exit = True
+
+    def end(self) -> bool:
+        """Tell it to stop, wait for it, and return whether it had died before."""
+        self._told.set()
+        self.join()
+        return self._has_died
+
+
+def _server(app: "Starlette") -> "uvicorn.Server":
+    """Return the HTTP server; its own log lines would show URLs, so it has none."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=10,
+    )
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    return uvicorn.Server(config)
+
+
+def _clock(simulated_time: Path | None) -> "Clock":
+    if simulated_time is None:
+        from firstry.stores.clock import HostClock
+
+        return HostClock()
+    from firstry.sim.time import SimulatedClock
+
+    return SimulatedClock(simulated_time)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port before anything else, so that a taken one is told plainly."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise SettingInvalid(
+            f"FIRSTRY_HOST {settings.host} and FIRSTRY_PORT {settings.port} cannot be used "
+            f"({error.strerror})",
+            "end what holds the port, or choose another: FIRSTRY_PORT=8020",
+        ) from None
+    return listening
+
+
+def _dev_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with what development needs; what is set already stays."""
+    from firstry.sim.platform import APP_ID
+
+    made = {
+        "FIRSTRY_FORGE_APP_ID": APP_ID,
+        "FIRSTRY_FORGE_JWKS_URL": f"http://{DEV_SIMULATOR}/.well-known/jwks.json",
+        "FIRSTRY_FORGE_API_HOSTS": DEV_SIMULATOR,
+    }
+    return made | _dev_keys(DEV_FOLDER / "keys.json") | dict(environ)
+
+
+def _dev_keys(path: Path) -> dict[str, str]:
+    """Return this folder's development keys, made at the first use."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        kept: dict[str, str] = json.loads(path.read_text("utf-8"))
+        return kept
+    keys = new_keys()
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(keys, file)
+    return keys
+
+
+def _refuse_unless_loopback(settings: Settings) -> None:
+    if not is_loopback(settings.host):
+        raise SettingInvalid(
+            f"FIRSTRY_HOST is {settings.host!r}: --dev listens on loopback only",
+            "leave FIRSTRY_HOST out, or leave --dev out and set real keys",
+        )

@@ -1,0 +1,68 @@
+"""What commands share: settings, store and service, opened late and closed surely."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from firstry.config import Settings, load
+from firstry.domain.errors import InputInvalid, NotFound
+from firstry.domain.policy import Trigger
+from firstry.domain.record import TenantRecord
+from firstry.domain.tenant import Tenant
+from firstry.ports.store import Store
+from firstry.stores.clock import HostClock
+
+if TYPE_CHECKING:
+    from firstry.wiring import Service
+
+
+@contextmanager
+def opened_store() -> Iterator[tuple[Settings, Store]]:
+    """Open the store that the settings name, migrated; close it at the end."""
+    from firstry.wiring import open_store
+
+    settings = load()
+    store = open_store(settings)
+    try:
+        yield settings, store
+    finally:
+        store.close()
+
+
+@contextmanager
+def opened_service() -> Iterator["Service"]:
+    """Open a whole service for a command that attempts; close it at the end."""
+    from firstry.wiring import build_service
+
+    service = build_service(load(), HostClock())
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def known_tenant(store: Store, text: str) -> TenantRecord:
+    """Return the tenant that `text` names; InputInvalid or NotFound otherwise."""
+    tenant = Tenant.from_operator(text)
+    record = store.read(tenant)
+    if record is None:
+        raise NotFound(f"there is no tenant {tenant.cloud_id}", "see `firstry tenants list`")
+    return record
+
+
+def known_trigger(settings: Settings, text: str) -> Trigger:
+    """Return the trigger that `text` names, or raise InputInvalid."""
+    names = [name for name, _ in settings.triggers]
+    if text not in names:
+        raise InputInvalid(f"{text!r} is no trigger", f"one of {', '.join(names)}")
+    return Trigger(text)
+
+
+def required_reason(text: str) -> str:
+    """Return a reason that says something, or raise InputInvalid."""
+    reason = text.strip()
+    if not 0 < len(reason) <= 500 or not reason.isprintable():
+        raise InputInvalid(
+            "a reason is one line of 1 to 500 characters", 'for example --reason "support case 17"'
+        )
+    return reason

@@ -1,0 +1,136 @@
+"""How tenants and reports look on the command line, as JSON and as text."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from io import StringIO
+
+from firstry.domain.instant import iso
+from firstry.domain.milestone import Milestone, State
+from firstry.domain.record import StoredReport, TenantRecord
+from firstry.ports.store import ReportHead
+
+
+def tenant_json(record: TenantRecord) -> dict[str, object]:
+    """Return a tenant as `tenants show --json` prints it."""
+    return {
+        "cloud_id": record.tenant.cloud_id,
+        "installed_at": iso(record.installation.installed_at),
+        "source": record.installation.source.value,
+        "paused": record.paused_at is not None,
+        "last_tick_at": _iso(record.last_tick_at),
+        "milestones": [_milestone_json(m) for m in record.milestones],
+    }
+
+
+def report_json(report: ReportHead | StoredReport) -> dict[str, object]:
+    """Return a report's line as `reports list --json` prints it."""
+    return {
+        "report_id": report.report_id,
+        "cloud_id": report.tenant.cloud_id,
+        "trigger": report.trigger,
+        "revision": report.revision,
+        "generated_at": iso(report.generated_at),
+        "digest": report.digest,
+    }
+
+
+def tenants_text(records: Sequence[TenantRecord]) -> str:
+    """Return tenants as a table."""
+    if not records:
+        return "No tenant yet: one appears when a site installs the app, or by `tenants add`."
+    rows = [
+        (
+            record.tenant.cloud_id,
+            iso(record.installation.installed_at),
+            ", ".join(f"{m.trigger} {_state_text(m)}" for m in record.milestones),
+        )
+        for record in records
+    ]
+    return table(("tenant", "installed", "milestones"), rows)
+
+
+def tenant_text(record: TenantRecord) -> str:
+    """Return one tenant with its milestones."""
+    head = (
+        f"tenant      {record.tenant.cloud_id}\n"
+        f"installed   {iso(record.installation.installed_at)} "
+        f"({record.installation.source.value})\n"
+        f"paused      {'yes' if record.paused_at else 'no'}\n"
+        f"last tick   {_iso(record.last_tick_at) or 'none yet'}\n"
+    )
+    rows = [
+        (
+            m.trigger,
+            str(m.revision),
+            _state_text(m),
+            iso(m.due_at),
+            str(m.attempts),
+            m.report_id or "",
+            f"{m.last_error.code}: {m.last_error.message}" if m.last_error else "",
+        )
+        for m in record.milestones
+    ]
+    columns = ("trigger", "rev", "state", "due", "attempts", "report", "last error")
+    return head + "\n" + table(columns, rows)
+
+
+def reports_text(reports: Sequence[ReportHead]) -> str:
+    """Return reports as a table."""
+    if not reports:
+        return "No report yet."
+    rows = [
+        (r.report_id, r.tenant.cloud_id, f"{r.trigger} {r.revision}", iso(r.generated_at), r.digest)
+        for r in reports
+    ]
+    return table(("report", "tenant", "trigger", "generated", "digest"), rows)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return `rows` under `columns`, aligned, as wide as they need."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for cells in rows:
+        drawn.add_row(*(Text(cell, no_wrap=True) for cell in cells))
+    console = Console(file=StringIO(), width=400, color_system=None)
+    console.print(drawn)
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def _milestone_json(milestone: Milestone) -> dict[str, object]:
+    error = milestone.last_error
+    return {
+        "trigger": milestone.trigger,
+        "revision": milestone.revision,
+        "state": milestone.state.value,
+        "due_at": iso(milestone.due_at),
+        "attempts": milestone.attempts,
+        "backoff_expires_at": _iso(wait_end(milestone)),
+        "last_error": {
+            "code": error.code,
+            "message": error.message,
+            "at": iso(error.at),
+            "attempt": error.attempt,
+        }
+        if error
+        else None,
+        "report_id": milestone.report_id,
+    }
+
+
+def wait_end(milestone: Milestone) -> datetime | None:
+    """Return until when a scheduled milestone waits after an attempt, else None."""
+    is_waiting = milestone.state is State.SCHEDULED and milestone.next_due > milestone.due_at
+    return milestone.next_due if is_waiting else None
+
+
+def _state_text(milestone: Milestone) -> str:
+    end = wait_end(milestone)
+    return f"waits until {iso(end)}" if end else milestone.state.value
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return iso(instant) if instant else None

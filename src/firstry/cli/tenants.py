@@ -1,0 +1,99 @@
+"""`firstry tenants`: who is served, how each stands, and what an operator may do."""
+
+from typing import Annotated
+
+import typer
+
+from firstry.cli.output import Output
+from firstry.cli.session import known_tenant, known_trigger, opened_store, required_reason
+from firstry.cli.show import tenant_json, tenant_text, tenants_text
+from firstry.domain.errors import Conflict, InputInvalid
+from firstry.domain.instant import iso, parse_instant
+from firstry.domain.record import Installation, InstallationSource
+from firstry.domain.tenant import Tenant
+from firstry.lifecycle.install import Recorded, record_installation
+from firstry.lifecycle.retry import retry_now
+from firstry.ports.store import PAGE_LIMIT
+from firstry.stores.clock import HostClock
+
+app = typer.Typer(no_args_is_help=True, help="Who is served, and how each tenant stands.")
+
+TenantId = Annotated[str, typer.Argument(metavar="ID", help="The tenant's cloudId.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the tenant's ledger.")]
+
+
+@app.command("list")
+def list_tenants(
+    context: typer.Context,
+    after: Annotated[str, typer.Option(help="Begin behind this cloudId.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=PAGE_LIMIT, help="Rows at most.")] = 100,
+) -> None:
+    """List tenants in cloudId order."""
+    output: Output = context.obj
+    with opened_store() as (_, store):
+        begin = Tenant.from_operator(after).cloud_id if after else None
+        records = store.tenants(begin, limit)
+    following = records[-1].tenant.cloud_id if len(records) == limit else None
+    document = {"tenants": [tenant_json(record) for record in records], "next": following}
+    more = f"\nmore: firstry tenants list --after {following}" if following else ""
+    output.show(document, tenants_text(records) + more)
+
+
+@app.command()
+def show(context: typer.Context, tenant: TenantId) -> None:
+    """Show one tenant with all its milestones."""
+    output: Output = context.obj
+    with opened_store() as (_, store):
+        record = known_tenant(store, tenant)
+    output.show({"tenant": tenant_json(record)}, tenant_text(record))
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    tenant: TenantId,
+    installed_at: Annotated[
+        str, typer.Option(help="When it was installed: a full ISO 8601 instant with its zone.")
+    ],
+    reason: Reason,
+) -> None:
+    """Record an installation that you attest, and arm its triggers."""
+    output: Output = context.obj
+    now = HostClock().now()
+    instant = parse_instant(installed_at)
+    if instant > now:
+        raise InputInvalid(f"{installed_at} lies in the future", "give when it was installed")
+    evidence = Installation(instant, InstallationSource.OPERATOR)
+    with opened_store() as (settings, store):
+        from firstry.wiring import policy_of
+
+        who = Tenant.from_operator(tenant)
+        recorded = record_installation(
+            store, who, evidence, now, policy_of(settings), reason=required_reason(reason)
+        )
+        if recorded is not Recorded.INSTALLATION:
+            raise Conflict(
+                f"tenant {who.cloud_id} is known already", "its first evidence stays as it is"
+            )
+        record = known_tenant(store, tenant)
+    output.show({"tenant": tenant_json(record)}, tenant_text(record))
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    tenant: TenantId,
+    trigger: Annotated[str, typer.Option(help="The trigger that waits.")],
+    reason: Reason,
+) -> None:
+    """Let a waiting milestone be attempted now, without waiting for its backoff."""
+    output: Output = context.obj
+    with opened_store() as (settings, store):
+        record = known_tenant(store, tenant)
+        named = known_trigger(settings, trigger)
+        milestone = retry_now(
+            store, record.tenant, named, required_reason(reason), HostClock().now()
+        )
+        record = known_tenant(store, tenant)
+    text = f"{milestone.trigger} may be attempted since {iso(milestone.next_due)}"
+    output.show({"tenant": tenant_json(record)}, text)

@@ -1,0 +1,124 @@
+"""Is anything due for this tenant, and if not, why not? Pure, and total.
+
+Order of precedence: no installation evidence, paused, then one milestone: the
+first that may be claimed, else the youngest whose due time has passed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from firstry.domain.milestone import Act, Milestone, State
+from firstry.domain.policy import CLOCK_TOLERANCE, TOKEN_MARGIN, Policy
+from firstry.domain.record import TenantRecord
+
+
+class Reason(StrEnum):
+    """Why a tick ended as it did. docs/state-machine.md lists them all."""
+
+    GENERATED = "GENERATED"
+    GENERATION_FAILED = "GENERATION_FAILED"
+    GENERATION_IN_PROGRESS = "GENERATION_IN_PROGRESS"
+    DEFERRED = "DEFERRED"
+    WAITING_FOR_TOKEN = "WAITING_FOR_TOKEN"
+    CLAIMED_ELSEWHERE = "CLAIMED_ELSEWHERE"
+    BACKOFF_ACTIVE = "BACKOFF_ACTIVE"
+    DONE_KEY_EXISTS = "DONE_KEY_EXISTS"
+    CLOSED = "CLOSED"
+    NOT_DUE = "NOT_DUE"
+    PAUSED = "PAUSED"
+    INSTALLATION_UNKNOWN = "INSTALLATION_UNKNOWN"
+    CLOCK_BEHIND = "CLOCK_BEHIND"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """This milestone may be claimed now."""
+
+    milestone: Milestone
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing to attempt, and why. `milestone` is the one that the reason speaks of."""
+
+    reason: Reason
+    milestone: Milestone | None = None
+
+
+def decide(record: TenantRecord | None, now: datetime, policy: Policy) -> Due | Quiet:
+    """Return the milestone to claim at `now`, or the reason for leaving it.
+
+    Only a milestone whose window is open and whose attempts are not used up is
+    ever Due; `ends` says what becomes of the others.
+    """
+    if record is None:
+        return Quiet(Reason.INSTALLATION_UNKNOWN)
+    if record.paused_at is not None:
+        return Quiet(Reason.PAUSED)
+    if is_clock_behind(record, now):
+        return Quiet(Reason.CLOCK_BEHIND)
+    if has_live_token(record, now, policy):
+        for milestone in record.milestones:
+            if milestone.is_eligible(now) and end_of(milestone, now, policy) is None:
+                return Due(milestone)
+    passed = [m for m in record.milestones if m.due_at <= now]
+    if not passed:
+        return Quiet(Reason.NOT_DUE)
+    return Quiet(_reason_of(passed[-1], now, policy), passed[-1])
+
+
+def end_of(milestone: Milestone, now: datetime, policy: Policy) -> Act | None:
+    """Return how `milestone` ends now without a further attempt, or None.
+
+    Judged only where nobody holds it: an attempt that was begun inside the
+    window may still be settled after it. A milestone that waits beyond the end
+    of its window is closed as soon as the window is over, not when its wait is:
+    no attempt can come of it, and whoever watches it learns so earlier.
+    """
+    if not milestone.is_live():
+        return None
+    may_close = milestone.state is State.SCHEDULED or milestone.is_eligible(now)
+    if may_close and milestone.is_window_over(now):
+        return Act.MISS
+    if milestone.is_eligible(now) and milestone.attempts >= policy.max_attempts:
+        return Act.DISCARD
+    return None
+
+
+def has_ends(record: TenantRecord, now: datetime, policy: Policy) -> bool:
+    """Whether a claim at `now` would close any milestone of the tenant."""
+    if record.paused_at is not None or is_clock_behind(record, now):
+        return False
+    return any(end_of(m, now, policy) is not None for m in record.milestones)
+
+
+def has_live_token(record: TenantRecord, now: datetime, policy: Policy) -> bool:
+    """Whether the tenant's token outlives an attempt that would start now."""
+    if record.token_expires_at is None:
+        return False
+    return record.token_expires_at - TOKEN_MARGIN >= now + policy.generation_timeout
+
+
+def is_clock_behind(record: TenantRecord, now: datetime) -> bool:
+    """Whether `now` lies too far behind what the store has already seen (I14)."""
+    return is_behind(record.store_clock_at, now)
+
+
+def is_behind(store_clock_at: datetime | None, now: datetime) -> bool:
+    """Whether `now` lies more than the tolerance behind the store's high-water mark."""
+    return store_clock_at is not None and now < store_clock_at - CLOCK_TOLERANCE
+
+
+def _reason_of(milestone: Milestone, now: datetime, policy: Policy) -> Reason:
+    if milestone.state is State.COMPLETED:
+        return Reason.DONE_KEY_EXISTS
+    if not milestone.is_live() or end_of(milestone, now, policy) is not None:
+        return Reason.CLOSED
+    if milestone.is_leased(now):
+        return Reason.CLAIMED_ELSEWHERE
+    if milestone.is_eligible(now):
+        return Reason.WAITING_FOR_TOKEN
+    if milestone.state is State.SCHEDULED and milestone.deferral_kind is not None:
+        return Reason.DEFERRED
+    return Reason.BACKOFF_ACTIVE

@@ -1,0 +1,86 @@
+"""The rules that settings may change: triggers, windows, waits, limits.
+
+A table, not a formula: an operator reads the whole policy at one glance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+Trigger = NewType("Trigger", str)
+"""What causes a report: `AUTO_12H`, `AUTO_24H`, or another name from the settings."""
+
+WAITS = (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=24))
+TOKEN_MARGIN = timedelta(seconds=60)
+"""A token is dropped this long before it expires (platform facts, docs/forge.md)."""
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far the clock may lie behind the store's high-water mark (I14)."""
+TICK_NOTE_INTERVAL = timedelta(hours=1)
+"""An idle tick writes `last_tick_at` only when the stored one is older than this."""
+
+
+class CatchUp(StrEnum):
+    """Whether a trigger may still be served after the next one is due."""
+
+    LATEST = "latest"
+    ALL = "all"
+
+
+class DeferralKind(StrEnum):
+    """Why a claimed attempt was put off without being charged."""
+
+    TOKEN = "token"
+    QUOTA = "quota"
+
+
+DEFERRALS_IN_A_ROW = {DeferralKind.TOKEN: 5, DeferralKind.QUOTA: 48}
+"""More of one kind in a row than this, and the attempt is charged as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything `decide`, `claim` and `settle` need to know besides the record.
+
+    `triggers` rise strictly in age; every wait is within (0, 24 h]; the
+    generation time-out is shorter than the lease. `config` refuses the rest.
+    """
+
+    triggers: tuple[tuple[Trigger, timedelta], ...] = (
+        (Trigger("AUTO_12H"), timedelta(hours=12)),
+        (Trigger("AUTO_24H"), timedelta(hours=24)),
+    )
+    waits: tuple[timedelta, ...] = WAITS
+    max_attempts: int = 10
+    catch_up: CatchUp = CatchUp.LATEST
+    generation_timeout: timedelta = timedelta(seconds=120)
+    lease: timedelta = timedelta(seconds=300)
+
+    def window_end(self, trigger: Trigger, installed_at: datetime) -> datetime | None:
+        """Return when `trigger` may no longer be begun, or None if never.
+
+        Under `latest` that is when the next trigger is due; the last trigger's
+        window never ends.
+        """
+        ages = [age for _, age in self.triggers]
+        position = [name for name, _ in self.triggers].index(trigger)
+        if self.catch_up is CatchUp.ALL or position + 1 == len(ages):
+            return None
+        return installed_at + ages[position + 1]
+
+
+def wait_after(attempt: int, waits: Sequence[timedelta] = WAITS) -> timedelta:
+    """Return the wait that follows failed attempt number `attempt`.
+
+    Attempts count from 1; past the end of the table the last wait repeats,
+    so no wait is ever longer than the last entry (contract D, I7).
+
+    >>> wait_after(1), wait_after(2)
+    (datetime.timedelta(seconds=1800), datetime.timedelta(seconds=7200))
+    >>> wait_after(9) == wait_after(3) == timedelta(hours=24)
+    True
+    """
+    if attempt < 1:
+        raise ValueError(f"attempts count from 1, got {attempt}")
+    return waits[min(attempt, len(waits)) - 1]

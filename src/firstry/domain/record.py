@@ -1,0 +1,122 @@
+"""All that is known of one tenant, and how a change of it is described.
+
+Every write in firstry is a pure function from a `TenantRecord` to a `Change`.
+The store runs it inside one transaction on a locked record and writes the whole
+change or nothing. So every rule of the protocol is in `domain`, can be read and
+tested without a database, and is the same on every store (decision 0003).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from firstry.domain.ledger import Entry, Head, SealedEntry, seal
+from firstry.domain.milestone import Milestone
+from firstry.domain.policy import Trigger
+from firstry.domain.tenant import Tenant
+
+
+class InstallationSource(StrEnum):
+    """Where the installation time comes from."""
+
+    LIFECYCLE = "FORGE_LIFECYCLE"
+    OPERATOR = "OPERATOR"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The accepted evidence of an installation: the only source of due times (contract B).
+
+    `installed_at` never changes. `installation_id` and `app_version` follow what
+    the platform last said, so that a repeated event is known as a repeat.
+    """
+
+    installed_at: datetime
+    source: InstallationSource
+    installation_id: str | None = None
+    app_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedToken:
+    """A system token as it is stored: encrypted, bound to its tenant, with its end."""
+
+    ciphertext: bytes
+    key_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRecord:
+    """One tenant with its milestones.
+
+    `store_clock_at` is the latest instant that the store has written for
+    anybody; an attempt is not claimed by a clock that lies behind it (I14).
+    """
+
+    tenant: Tenant
+    installation: Installation
+    head: Head
+    milestones: tuple[Milestone, ...] = ()
+    paused_at: datetime | None = None
+    last_tick_at: datetime | None = None
+    token_expires_at: datetime | None = None
+    store_clock_at: datetime | None = None
+
+    def milestone(self, trigger: Trigger, revision: int) -> Milestone | None:
+        """Return the milestone with this key, or None."""
+        return next((m for m in self.milestones if m.key == (trigger, revision)), None)
+
+    def latest(self, trigger: Trigger) -> Milestone | None:
+        """Return the highest revision of `trigger`, or None."""
+        revisions = [m for m in self.milestones if m.trigger == trigger]
+        return max(revisions, key=lambda m: m.revision, default=None)
+
+    def with_milestone(self, changed: Milestone) -> "TenantRecord":
+        """Return the record with `changed` in the place of its namesake, or added."""
+        others = tuple(m for m in self.milestones if m.key != changed.key)
+        ordered = sorted((*others, changed), key=lambda m: (m.due_at, m.key))
+        return replace(self, milestones=tuple(ordered))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """A finished report: `body` is the canonical JSON, `digest` its SHA-256."""
+
+    report_id: str
+    tenant: Tenant
+    trigger: Trigger
+    revision: int
+    generated_at: datetime
+    digest: str
+    body: bytes
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """What a transaction is to write, and what its caller wants to know.
+
+    `after` None means: write nothing. `token` None means: leave the token.
+    """
+
+    answer: T
+    after: TenantRecord | None = None
+    entries: tuple[SealedEntry, ...] = ()
+    report: StoredReport | None = None
+    token: SealedToken | None = None
+
+
+Decide = Callable[[TenantRecord | None], Change[T]]
+
+
+def ledgered(
+    after: TenantRecord, entries: Iterable[Entry]
+) -> tuple[TenantRecord, tuple[SealedEntry, ...]]:
+    """Return `after` with its head moved over `entries`, and the entries sealed."""
+    sealed, head = seal(after.head, entries)
+    return replace(after, head=head), sealed

@@ -1,0 +1,195 @@
+"""Verify a Forge invocation token (FIT) and turn it into an `Invocation`.
+
+RS256 alone, with a key from the platform's set; every claim that can be bound
+is bound: issuer, audience, app, environment, and the endpoint that this route
+serves. Raw claims do not leave this module. What cannot be judged is refused.
+"""
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from firstry.domain.errors import TenantUnavailable, TokenInvalid
+from firstry.domain.instant import from_seconds
+from firstry.domain.tenant import Tenant
+from firstry.forge.address import ApiAddress, check_api_base_url
+from firstry.forge.jwks import KeySet
+from firstry.ports.vault import SystemToken
+from firstry.ports.verifier import Invocation, Route
+
+ISSUER = "forge/invocation-token"
+APP_ARI = "ari:cloud:ecosystem::app/"
+LEEWAY_SECONDS = 5
+MAX_TOKEN = 16 * 1024
+FORBIDDEN_HEADERS = ("jku", "jwk", "x5u", "x5c", "crit", "b64")
+MODULE_KEYS: Mapping[Route, frozenset[str]] = {
+    Route.TICK: frozenset({"tick-endpoint", "hourly-tick"}),
+    Route.LIFECYCLE: frozenset({"lifecycle-endpoint", "on-installed", "on-upgraded"}),
+}
+"""The manifest's keys for each route: the endpoint's, and those of the modules that
+call it, because the platform's documents disagree on which of them the token names."""
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+Claims = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeVerifier:
+    """A `Verifier` for Forge Remote. `app_id` is the app's bare UUID."""
+
+    app_id: str
+    environments: frozenset[str]
+    api_hosts: tuple[str, ...]
+    is_loopback: Callable[[str], bool]
+    keys: KeySet
+
+    def verify(
+        self,
+        route: Route,
+        headers: Mapping[str, str],
+        named_by_body: Sequence[object],
+        now: datetime,
+        deadline: float,
+    ) -> Invocation:
+        """See `ports.verifier.Verifier`."""
+        claims = self._signed_claims(_bearer(headers), deadline)
+        self._check_claims(claims, route, now)
+        app = claims["app"]
+        addresses = self._addresses(app)
+        named = [*_named_cloud_ids(claims), *(address.cloud_id for address in addresses)]
+        return Invocation(
+            tenant=Tenant.from_claims(named, named_by_body),
+            issued_at=from_seconds(claims["iat"]),
+            installation_id=_last_segment(app.get("installationId")),
+            system_token=_system_token(headers, addresses),
+        )
+
+    def _signed_claims(self, token: str, deadline: float) -> Claims:
+        header = _object_of(token.split(".")[0], "header")
+        if header.get("alg") != "RS256":
+            raise TokenInvalid("the token is not signed with RS256")
+        if any(name in header for name in FORBIDDEN_HEADERS):
+            raise TokenInvalid("the token's header names a key or an extension of its own")
+        kid = header.get("kid")
+        if not isinstance(kid, str) or not 0 < len(kid) <= 200:
+            raise TokenInvalid("the token names no key")
+        key = self.keys.key(kid, deadline)
+        if key is None:
+            raise TokenInvalid("the token is signed with a key that the platform does not have")
+        try:
+            jws.deserialize_compact(token, key, algorithms=["RS256"])
+        except (JoseError, ValueError):
+            raise TokenInvalid("the token's signature does not verify") from None
+        return _object_of(token.split(".")[1], "payload")
+
+    def _check_claims(self, claims: Claims, route: Route, now: datetime) -> None:
+        if claims.get("iss") != ISSUER:
+            raise TokenInvalid("the token has another issuer")
+        if claims.get("aud") not in (APP_ARI + self.app_id, [APP_ARI + self.app_id]):
+            raise TokenInvalid("the token is for another audience")
+        _check_times(claims, now)
+        if "icLabel" in claims:
+            raise TokenInvalid("the token comes from an isolated cloud that is not configured")
+        app = claims.get("app")
+        if not isinstance(app, dict) or _last_segment(app.get("id")) != self.app_id:
+            raise TokenInvalid("the token is for another app")
+        environment, module = app.get("environment"), app.get("module")
+        if not isinstance(environment, dict) or environment.get("type") not in self.environments:
+            raise TokenInvalid("the token is for an environment that is not allowed")
+        if not isinstance(module, dict) or module.get("key") not in MODULE_KEYS[route]:
+            raise TokenInvalid("the token is for another endpoint")
+
+    def _addresses(self, app: Claims) -> list[ApiAddress]:
+        places = [app, *_contexts(app)]
+        values = [place["apiBaseUrl"] for place in places if "apiBaseUrl" in place]
+        return [check_api_base_url(value, self.api_hosts, self.is_loopback) for value in values]
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise TokenInvalid("the invocation carries no bearer token")
+    parts = token.split(".")
+    if len(token) > MAX_TOKEN or len(parts) != 3 or not all(map(_SEGMENT.fullmatch, parts)):
+        raise TokenInvalid("the bearer token is not a compact JWT")
+    return token
+
+
+def _object_of(segment: str, part: str) -> Claims:
+    try:
+        content = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise TokenInvalid(f"the token's {part} is not a JSON object")
+    return content
+
+
+def _check_times(claims: Claims, now: datetime) -> None:
+    seconds = now.timestamp()
+    for name in ("iat", "nbf", "exp"):
+        value = claims.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TokenInvalid(f"the token's {name} is missing or no number")
+        if not 0 < value < 2**40:
+            raise TokenInvalid(f"the token's {name} is out of range")
+    if not isinstance(claims.get("jti"), str) or not claims["jti"]:
+        raise TokenInvalid("the token has no jti")
+    if claims["exp"] + LEEWAY_SECONDS <= seconds:
+        raise TokenInvalid("the token has expired")
+    if max(claims["nbf"], claims["iat"]) > seconds + LEEWAY_SECONDS:
+        raise TokenInvalid("the token is not valid yet")
+
+
+def _contexts(app: Claims) -> list[Claims]:
+    installation = app.get("installation")
+    if installation is None:
+        return []
+    contexts = installation.get("contexts", []) if isinstance(installation, dict) else None
+    if not isinstance(contexts, list) or not all(isinstance(c, dict) for c in contexts):
+        raise TenantUnavailable("the token's installation contexts are malformed")
+    return contexts
+
+
+def _named_cloud_ids(claims: Claims) -> list[object]:
+    """Return the cloudIds that the claims name, one for each place that is present."""
+    named = [place["cloudId"] for place in _contexts(claims["app"]) if "cloudId" in place]
+    context = claims.get("context", {})
+    if not isinstance(context, dict):
+        raise TenantUnavailable("the token's context is malformed")
+    return [*named, context["cloudId"]] if "cloudId" in context else named
+
+
+def _system_token(headers: Mapping[str, str], addresses: list[ApiAddress]) -> SystemToken | None:
+    """Return the system token that came along, if its end and its address are known.
+
+    The token is opaque but for `exp`, which is read without trust: a wrong one
+    only makes the site refuse the token later.
+    """
+    bearer = headers.get("x-forge-oauth-system", "")
+    if not addresses or not re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,8192}", bearer):
+        return None
+    try:
+        expires_at = _object_of(bearer.partition(".")[2].partition(".")[0], "payload").get("exp")
+    except TokenInvalid:
+        return None
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
+        return None
+    if not 0 < expires_at < 2**40:
+        return None
+    return SystemToken(bearer, addresses[0].base_url, from_seconds(expires_at))
+
+
+def _last_segment(value: object) -> str | None:
+    """Return the id in an ARI or the bare id, lower-cased; the platform uses both."""
+    if not isinstance(value, str) or not 0 < len(value) <= 300:
+        return None
+    return value.rsplit("/", 1)[-1].lower() or None

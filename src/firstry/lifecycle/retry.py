@@ -1,0 +1,60 @@
+"""Retry now: let a waiting milestone be attempted without waiting for its backoff."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from firstry.domain.canonical import Json
+from firstry.domain.claim import crash_noted
+from firstry.domain.errors import Conflict, NotFound
+from firstry.domain.ledger import OPERATOR, Entry
+from firstry.domain.milestone import Act, Milestone, require
+from firstry.domain.policy import Trigger
+from firstry.domain.record import Change, TenantRecord, ledgered
+from firstry.domain.tenant import Tenant
+from firstry.ports.store import Store
+
+
+def retry_now(
+    store: Store, tenant: Tenant, trigger: Trigger, reason: str, now: datetime
+) -> Milestone:
+    """Move the wait of `trigger`'s milestone to `now` and return it.
+
+    Attempts stay counted. Raises NotFound for an unknown tenant or a trigger it
+    does not have, Conflict if the milestone is not waiting: not yet due, held
+    by an attempt, or in a final state.
+    """
+
+    def decide(record: TenantRecord | None) -> Change[Milestone]:
+        milestone = record.latest(trigger) if record is not None else None
+        if record is None or milestone is None:
+            raise NotFound(
+                f"there is no {trigger} milestone of tenant {tenant.cloud_id}",
+                "see `firstry tenants list`",
+            )
+        _refuse_unless_waiting(milestone, now)
+        freed = replace(
+            crash_noted(milestone),
+            state=require(Act.RETRY, milestone),
+            lease_until=None,
+            next_due=now,
+        )
+        detail: dict[str, Json] = {
+            "trigger": trigger,
+            "revision": milestone.revision,
+            "reason": reason,
+        }
+        entry = Entry(Act.RETRY.value, now, OPERATOR, detail)
+        after, sealed = ledgered(record.with_milestone(freed), [entry])
+        return Change(freed, after, sealed)
+
+    return store.transact(tenant, now, decide)
+
+
+def _refuse_unless_waiting(milestone: Milestone, now: datetime) -> None:
+    name = f"{milestone.trigger} revision {milestone.revision}"
+    if not milestone.is_live():
+        raise Conflict(f"{name} is {milestone.state}: there is nothing to retry")
+    if milestone.is_leased(now):
+        raise Conflict(f"{name} is claimed by an attempt", "wait until its lease has run out")
+    if now < milestone.due_at:
+        raise Conflict(f"{name} is not due yet", "it is attempted when it is due")

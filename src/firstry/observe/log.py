@@ -1,0 +1,92 @@
+"""Logs: one event a line, only fields that are on the list.
+
+A field that is not listed is dropped, so a secret cannot get into a log by
+being passed along; values are cut and control characters escaped, so nothing
+from outside can forge a line (I16).
+"""
+
+import json
+import sys
+from collections.abc import MutableMapping
+from datetime import datetime
+from typing import Any, TextIO
+
+import structlog
+
+from firstry.domain.instant import iso
+from firstry.domain.tenant import Tenant
+from firstry.ports.clock import Clock
+from firstry.ports.telemetry import Event
+
+FIELDS = frozenset(
+    {
+        "attempt",
+        "answer_ms",
+        "banner",
+        "cloud_id",
+        "count",
+        "detail",
+        "error_code",
+        "fence",
+        "host",
+        "outcome",
+        "port",
+        "reason",
+        "revision",
+        "role",
+        "route",
+        "status",
+        "trigger",
+        "version",
+    }
+)
+LONGEST = 300
+
+
+class LogTelemetry:
+    """A `Telemetry` that writes log lines."""
+
+    def __init__(self, clock: Clock, stream: TextIO, *, as_json: bool) -> None:
+        self._clock = clock
+        renderer = structlog.processors.JSONRenderer(serializer=_dumps) if as_json else _as_text
+        self._logger = structlog.wrap_logger(
+            structlog.PrintLogger(stream), processors=[_allow_listed, renderer]
+        )
+
+    def emit(self, event: Event, tenant: Tenant | None = None, **fields: object) -> None:
+        """See `ports.telemetry.Telemetry`."""
+        if tenant is not None:
+            fields["cloud_id"] = tenant.cloud_id
+        self._logger.info(event.value, ts=iso(self._clock.now()), **fields)
+
+
+def telemetry_for(log_format: str, clock: Clock) -> LogTelemetry:
+    """Return the telemetry of a process; `auto` is json where stderr is no terminal."""
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    return LogTelemetry(clock, sys.stderr, as_json=as_json)
+
+
+def _allow_listed(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    kept: dict[str, Any] = {"ts": event["ts"], "event": event["event"]}
+    for name in sorted(event):
+        if name in FIELDS and event[name] is not None:
+            kept[name] = _shown(event[name])
+    return kept
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, datetime):
+        return iso(value)
+    text = str(value)[:LONGEST]
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _dumps(event: MutableMapping[str, Any], **_: object) -> str:
+    return json.dumps(event, ensure_ascii=True)
+
+
+def _as_text(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    fields = " ".join(f"{k}={v}" for k, v in event.items() if k not in ("ts", "event"))
+    return f"{event['ts']} {event['event']} {fields}"

@@ -1,0 +1,32 @@
+"""What may be told about the work: a closed list of events with closed fields."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from firstry.domain.tenant import Tenant
+
+
+class Event(StrEnum):
+    """Every event that firstry reports of itself."""
+
+    ATTEMPT_CLAIMED = "attempt_claimed"
+    ATTEMPT_SETTLED = "attempt_settled"
+    ATTEMPT_FENCED = "attempt_fenced"
+    ATTEMPT_UNEXPECTED = "attempt_unexpected"
+    SETTLE_RETRIED = "settle_retried"
+    INVOCATION_ANSWERED = "invocation_answered"
+    INVOCATION_FAILED = "invocation_failed"
+    WORKER_PASS_FAILED = "worker_pass_failed"
+    KEY_SET_FETCHED = "key_set_fetched"
+    KEY_SET_FETCH_FAILED = "key_set_fetch_failed"
+    SERVICE_STARTED = "service_started"
+    SERVICE_STOPPED = "service_stopped"
+    SERVER_NOTED = "server_noted"
+
+
+class Telemetry(Protocol):
+    """Takes events after the fact. It never fails and never decides anything."""
+
+    def emit(self, event: Event, tenant: Tenant | None = None, **fields: object) -> None:
+        """Report `event`. Fields outside the allowed names are dropped, not shown."""
+        ...

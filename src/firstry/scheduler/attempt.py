@@ -1,0 +1,147 @@
+"""The life of one attempt: claim, work, settle. Everything that generates comes here.
+
+Decide purely, claim once, work outside any transaction, settle once under the
+fence, and only then speak. The tick, the worker, the CLI and the console enter
+by the same two functions, so there is one way to a report and one only
+(contract F):
+
+    begin(parts, tenant)    -> Claim | Quiet      write 1: the attempt is counted
+    perform(parts, claim)   -> Settled | Fenced   write 2: marker, report, ledger
+
+A crash before write 1 leaves nothing; between the two, a spent attempt whose
+backoff is already set; after write 2, a finished report (I2, I6, I7).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from firstry.domain.claim import Claim, claim
+from firstry.domain.due import Quiet
+from firstry.domain.errors import StoreUnavailable
+from firstry.domain.evidence import Evidence
+from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
+from firstry.domain.policy import DeferralKind, Policy
+from firstry.domain.report.generate import generate
+from firstry.domain.settle import Fenced, Settled, settle
+from firstry.domain.tenant import Tenant
+from firstry.ports.clock import Clock
+from firstry.ports.evidence import Collected, EvidenceSource, Throttled, TokenRefused, Unreadable
+from firstry.ports.store import Store
+from firstry.ports.telemetry import Event, Telemetry
+
+SETTLE_TRIES = 5
+SETTLE_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an attempt needs. Wired once, in `wiring`."""
+
+    store: Store
+    clock: Clock
+    evidence: EvidenceSource
+    telemetry: Telemetry
+    policy: Policy
+    sleep: Callable[[float], None]
+
+
+def begin(parts: Parts, tenant: Tenant, now: datetime) -> Claim | Quiet:
+    """Claim what is due for `tenant` at `now`, or say why there is nothing to attempt.
+
+    If the store is lost while committing, the claim may be there: it counts as
+    a crash, its backoff is set, and the error goes up. It is never tried again
+    here, for that would spend a second attempt.
+    """
+    return report_claim(
+        parts,
+        parts.store.transact(tenant, now, lambda record: claim(record, now, parts.policy)),
+    )
+
+
+def report_claim(parts: Parts, begun: Claim | Quiet) -> Claim | Quiet:
+    """Tell telemetry of a claim that is committed, and pass it on."""
+    if isinstance(begun, Claim):
+        parts.telemetry.emit(Event.ATTEMPT_CLAIMED, begun.tenant, **_named(begun))
+    return begun
+
+
+def perform(parts: Parts, held: Claim) -> Settled | Fenced:
+    """Do the work of a claim and settle it. Returns only what is in the store.
+
+    Raises StoreUnavailable if the outcome could not be stored; then the lease
+    runs out and the attempt counts as crashed.
+    """
+    outcome = _work(parts, held)
+    settled = _settle(parts, held, outcome)
+    if isinstance(settled, Fenced):
+        parts.telemetry.emit(Event.ATTEMPT_FENCED, held.tenant, **_named(held))
+    else:
+        parts.telemetry.emit(
+            Event.ATTEMPT_SETTLED,
+            held.tenant,
+            outcome=settled.act.value,
+            error_code=outcome.code if isinstance(outcome, Failed) else None,
+            **_named(held),
+        )
+    return settled
+
+
+def _work(parts: Parts, held: Claim) -> Outcome:
+    """Collect and generate. Whatever goes wrong is a value (contract E)."""
+    spent = parts.clock.now() - held.decided_at
+    left = parts.policy.generation_timeout - max(spent, timedelta())
+    deadline = parts.clock.monotonic() + left.total_seconds()
+    try:
+        return _judge(held, parts.evidence.collect(held.tenant, deadline))
+    except Exception as unexpected:  # the one broad except: an attempt meets the unexpected
+        kind = type(unexpected).__name__
+        parts.telemetry.emit(Event.ATTEMPT_UNEXPECTED, held.tenant, error_code=kind, **_named(held))
+        return Failed("GENERATION_ERROR", f"the generation stopped unexpectedly ({kind})")
+
+
+def _judge(held: Claim, collected: Collected) -> Outcome:
+    if isinstance(collected, Evidence):
+        entries = tuple(reading.entry() for reading in collected.readings())
+        return Completed(generate(held, collected), entries)
+    if isinstance(collected, TokenRefused):
+        return Deferred(DeferralKind.TOKEN, "Jira refused the app's token")
+    if isinstance(collected, Throttled):
+        return Deferred(DeferralKind.QUOTA, "Jira's rate limit is used up", collected.retry_at)
+    if isinstance(collected, Unreadable):
+        return Failed(collected.code, collected.message)
+    assert_never(collected)
+
+
+def _settle(parts: Parts, held: Claim, outcome: Outcome) -> Settled | Fenced:
+    """Store `outcome`, again with the same bytes if the store falters.
+
+    Safe to repeat: `settle` finds its own earlier success by the stored fence.
+    """
+    for attempt in range(1, SETTLE_TRIES + 1):
+        try:
+            return _settle_once(parts, held, outcome, parts.clock.now())
+        except StoreUnavailable as error:
+            if attempt == SETTLE_TRIES:
+                raise
+            parts.telemetry.emit(
+                Event.SETTLE_RETRIED, held.tenant, error_code=error.code, **_named(held)
+            )
+            parts.sleep(SETTLE_PAUSE_SECONDS * 2**attempt)
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _settle_once(parts: Parts, held: Claim, outcome: Outcome, now: datetime) -> Settled | Fenced:
+    return parts.store.transact(
+        held.tenant, now, lambda record: settle(record, held, outcome, now, parts.policy)
+    )
+
+
+def _named(held: Claim) -> dict[str, object]:
+    return {
+        "trigger": held.trigger,
+        "revision": held.revision,
+        "attempt": held.attempt,
+        "fence": held.fence,
+    }

@@ -1,0 +1,62 @@
+"""Bounded slots for attempts, shared by the ticks and the worker of one process.
+
+A slot is taken before the claim, so a claimed attempt never queues under its
+own lease. When all slots are busy nothing is claimed and nothing is lost: the
+next tick or worker pass finds the same milestone due.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from firstry.domain.claim import Claim
+from firstry.domain.due import Quiet
+from firstry.domain.settle import Fenced, Settled
+from firstry.scheduler.attempt import Parts, perform
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An attempt that was claimed and goes on in its slot."""
+
+    claim: Claim
+    settled: "Future[Settled | Fenced]"
+
+
+class Busy:
+    """No slot came free in time; nothing was claimed."""
+
+
+class Runner:
+    """Runs at most `slots` attempts at a time."""
+
+    def __init__(self, parts: Parts, slots: int) -> None:
+        self._parts = parts
+        self._free = threading.Semaphore(slots)
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="attempt")
+
+    def start(
+        self, begin: Callable[[], Claim | Quiet], wait_seconds: float
+    ) -> Running | Quiet | Busy:
+        """Call `begin` once a slot is free, and run the claim that it returns.
+
+        Waits at most `wait_seconds` for the slot; 0 does not wait.
+        """
+        if not self._free.acquire(timeout=max(0.0, wait_seconds)):
+            return Busy()
+        begun: Claim | Quiet | None = None
+        try:
+            begun = begin()
+        finally:
+            if not isinstance(begun, Claim):
+                self._free.release()
+        if isinstance(begun, Quiet):
+            return begun
+        settled = self._threads.submit(perform, self._parts, begun)
+        settled.add_done_callback(lambda _: self._free.release())
+        return Running(begun, settled)
+
+    def close(self) -> None:
+        """Wait for the running attempts; each is bounded by the generation time-out."""
+        self._threads.shutdown(wait=True)

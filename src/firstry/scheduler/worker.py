@@ -1,0 +1,76 @@
+"""The worker: finds what is due over all tenants and attempts it.
+
+It needs no lock and no leader: several may run, each claim is decided by the
+store. A pass that fails is told and tried again after the poll interval, so a
+store that comes back finds its workers waiting.
+"""
+
+import random
+import threading
+from collections.abc import Sequence
+from concurrent.futures import wait
+
+from firstry.domain.due import Quiet
+from firstry.domain.errors import FirstryError
+from firstry.domain.policy import TOKEN_MARGIN
+from firstry.domain.tenant import Tenant
+from firstry.ports.telemetry import Event
+from firstry.scheduler.attempt import Parts, begin
+from firstry.scheduler.runner import Busy, Runner, Running
+
+BATCH = 100
+POLL_SECONDS = 5.0
+
+
+def run_pass(parts: Parts, runner: Runner) -> list[Running]:
+    """Start an attempt for every tenant that is due, as far as slots are free.
+
+    One attempt a tenant and pass, so that a tenant with much to do delays
+    nobody. Returns the attempts that were started.
+    """
+    return [run for tenant in _due(parts) if (run := _start(parts, runner, tenant)) is not None]
+
+
+def run_once(parts: Parts, runner: Runner) -> list[Running]:
+    """Make passes until nothing more can be claimed, and wait for the attempts.
+
+    Ends because every claim leaves its milestone completed or waiting, and a
+    pass over the same tenants that starts nothing is the last one.
+    """
+    done: list[Running] = []
+    previous: Sequence[Tenant] = ()
+    while tenants := _due(parts):
+        patience = parts.policy.generation_timeout.total_seconds()
+        started = [run for t in tenants if (run := _start(parts, runner, t, patience))]
+        wait([run.settled for run in started])
+        if not started and tenants == previous:
+            break
+        done, previous = done + started, tenants
+    return done
+
+
+def run_until(stop: threading.Event, parts: Parts, runner: Runner) -> None:
+    """Make a pass every few seconds, jittered, until `stop` is set.
+
+    A pass that the store refuses is told and made again; anything unexpected
+    goes up, and the process is to end and be started anew.
+    """
+    jitter = random.Random()  # noqa: S311  (spreads load, guards nothing)
+    while not stop.wait(POLL_SECONDS * jitter.uniform(0.5, 1.5)):
+        try:
+            run_pass(parts, runner)
+        except FirstryError as error:
+            parts.telemetry.emit(Event.WORKER_PASS_FAILED, error_code=error.code)
+
+
+def _due(parts: Parts) -> Sequence[Tenant]:
+    now = parts.clock.now()
+    token_until = now + parts.policy.generation_timeout + TOKEN_MARGIN
+    return parts.store.claimable(now, token_until, parts.policy.max_attempts, BATCH)
+
+
+def _start(
+    parts: Parts, runner: Runner, tenant: Tenant, wait_seconds: float = 0.0
+) -> Running | None:
+    started = runner.start(lambda: begin(parts, tenant, parts.clock.now()), wait_seconds)
+    return None if isinstance(started, Quiet | Busy) else started

@@ -1,0 +1,146 @@
+"""The memory store: the model that every other store must equal.
+
+Nothing here is durable. It is small enough to be read as the definition of what
+a store does; the conformance suite and the simulator run against it.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from firstry.domain.errors import Defect
+from firstry.domain.ledger import SealedEntry
+from firstry.domain.milestone import State
+from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
+from firstry.domain.tenant import CloudId, Tenant
+from firstry.ports.store import PAGE_LIMIT, ReportHead, T
+
+
+@dataclass(slots=True)
+class _Kept:
+    record: TenantRecord
+    entries: list[SealedEntry] = field(default_factory=list)
+    token: SealedToken | None = None
+
+
+class MemoryStore:
+    """A `Store` of dictionaries under one lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tenants: dict[CloudId, _Kept] = {}
+        self._reports: dict[str, StoredReport] = {}
+        self._clock_at: datetime | None = None
+
+    def read(self, tenant: Tenant) -> TenantRecord | None:
+        with self._lock:
+            return self._record(tenant)
+
+    def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
+        with self._lock:
+            before = self._record(tenant)
+            change: Change[T] = decide(before)
+            if change.after is not None:
+                self._write(before, change.after, change)
+                self._clock_at = max(now, self._clock_at or now)
+            return change.answer
+
+    def claimable(
+        self, now: datetime, token_until: datetime, max_attempts: int, limit: int
+    ) -> Sequence[Tenant]:
+        with self._lock:
+            due = sorted(
+                (milestone.next_due, cloud_id)
+                for cloud_id, kept in self._tenants.items()
+                if kept.record.paused_at is None
+                for milestone in kept.record.milestones
+                if milestone.is_eligible(now)
+                and (
+                    _lives(kept.token, token_until)
+                    or milestone.is_window_over(now)
+                    or milestone.attempts >= max_attempts
+                )
+            )
+        return list(dict.fromkeys(Tenant.from_row(cloud_id) for _, cloud_id in due[:limit]))
+
+    def token(self, tenant: Tenant) -> SealedToken | None:
+        with self._lock:
+            kept = self._tenants.get(tenant.cloud_id)
+            return kept.token if kept else None
+
+    def tenants(self, after: CloudId | None, limit: int) -> Sequence[TenantRecord]:
+        with self._lock:
+            ids = sorted(c for c in self._tenants if after is None or c > after)
+            records = [self._record(Tenant.from_row(c)) for c in ids[: min(limit, PAGE_LIMIT)]]
+            return [record for record in records if record is not None]
+
+    def report(self, report_id: str) -> StoredReport | None:
+        with self._lock:
+            return self._reports.get(report_id)
+
+    def reports(self, tenant: Tenant | None, after: str | None, limit: int) -> Sequence[ReportHead]:
+        with self._lock:
+            ids = sorted(i for i in self._reports if after is None or i > after)
+            kept = [self._reports[i] for i in ids]
+        heads = [_head_of(r) for r in kept if tenant is None or r.tenant == tenant]
+        return heads[: min(limit, PAGE_LIMIT)]
+
+    def entries(self, tenant: Tenant, after: int, limit: int) -> Sequence[SealedEntry]:
+        with self._lock:
+            kept = self._tenants.get(tenant.cloud_id)
+            return kept.entries[after : after + min(limit, PAGE_LIMIT)] if kept else []
+
+    def check(self) -> datetime | None:
+        return self._clock_at
+
+    def close(self) -> None:
+        return None
+
+    def _record(self, tenant: Tenant) -> TenantRecord | None:
+        kept = self._tenants.get(tenant.cloud_id)
+        return replace(kept.record, store_clock_at=self._clock_at) if kept else None
+
+    def _write(self, before: TenantRecord | None, after: TenantRecord, change: Change[T]) -> None:
+        self._refuse_rewriting(before, after, change.report)
+        kept = self._tenants.setdefault(after.tenant.cloud_id, _Kept(after))
+        kept.record = after
+        kept.entries += change.entries
+        if change.token is not None:
+            kept.token = change.token
+        elif after.token_expires_at is None:
+            kept.token = None
+        if change.report is not None:
+            self._reports[change.report.report_id] = change.report
+
+    def _refuse_rewriting(
+        self, before: TenantRecord | None, after: TenantRecord, report: StoredReport | None
+    ) -> None:
+        """Hold what the databases hold by triggers: I1, I2, I3, I4."""
+        if report is not None and report.report_id in self._reports:
+            raise Defect("a report is written once")
+        for old in before.milestones if before else ():
+            new = after.milestone(*old.key)
+            if new is None or new.fence < old.fence or new.starts < old.starts:
+                raise Defect("a fence never falls and a milestone never goes")
+            if old.state is State.COMPLETED and new != old:
+                raise Defect("a completed milestone never changes")
+        known = set(self._reports) | ({report.report_id} if report else set())
+        for new in after.milestones:
+            if new.state is State.COMPLETED and new.report_id not in known:
+                raise Defect("completed needs its report")
+
+
+def _lives(token: SealedToken | None, until: datetime) -> bool:
+    return token is not None and token.expires_at >= until
+
+
+def _head_of(report: StoredReport) -> ReportHead:
+    return ReportHead(
+        report.report_id,
+        report.tenant,
+        report.trigger,
+        report.revision,
+        report.generated_at,
+        report.digest,
+    )

@@ -1,0 +1,151 @@
+"""Connections to one SQLite file: few, bounded in every wait, and distrustful.
+
+The file is created only by a migration. A connection is checked against the
+file that lies at the path now, so a file that was removed or replaced under a
+running service is refused instead of written to unseen or created anew, and a
+file that comes back is used again without a restart.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from firstry.domain.errors import Defect, StoreUnavailable, StoreUnfit
+from firstry.stores.sql import statement
+
+BUSY_MILLISECONDS = 1000
+WAIT_SECONDS = 1.0
+CONNECTIONS = 8
+SAFE_WAL_VERSION = (3, 51, 3)
+"""Before this version several writing connections can corrupt a WAL file."""
+
+
+def journal_mode() -> str:
+    """Return the journal mode that is safe with the SQLite in use."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    return "wal" if version >= SAFE_WAL_VERSION else "delete"
+
+
+def connect(path: Path, *, create: bool = False) -> apsw.Connection:
+    """Open the file with every pragma that firstry relies on."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    with mapped_errors():
+        connection = apsw.Connection(str(path), flags=flags)
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", True)
+        connection.pragma("trusted_schema", False)
+    return connection
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Turn SQLite's errors into ours: what can heal, what must not be used, our own defects."""
+    try:
+        yield
+    except apsw.ConstraintError as error:
+        raise Defect(f"the store refused a write: {error}") from error
+    except apsw.SQLError as error:
+        raise StoreUnfit(
+            f"the database file does not hold firstry's tables ({error})",
+            "check DATABASE_URL, or run `firstry db upgrade`",
+        ) from error
+    except apsw.Error as error:
+        kind = type(error).__name__.removesuffix("Error")
+        raise StoreUnavailable(
+            f"the database does not work at the moment ({kind})", _REMEDIES.get(kind, "")
+        ) from error
+
+
+_REMEDIES = {
+    "Full": "free space on the database's disk",
+    "ReadOnly": "make the database file and its folder writable for the service",
+    "Corrupt": "restore the file from a backup",
+    "NotADB": "the file is not a SQLite database; restore it from a backup",
+    "Busy": "another process holds the database for long; end its transaction",
+    "CantOpen": "check that the file exists and may be opened",
+}
+
+
+@dataclass(slots=True)
+class _Pooled:
+    connection: apsw.Connection
+    identity: tuple[int, int]
+
+
+class Pool:
+    """At most `CONNECTIONS` connections to the file at `path`.
+
+    `store_id` is learned at the first use; a file with another one is refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._slots = threading.Semaphore(CONNECTIONS)
+        self._lock = threading.Lock()
+        self._idle: list[_Pooled] = []
+        self._store_id: str | None = None
+
+    @contextmanager
+    def connection(self) -> Iterator[apsw.Connection]:
+        """Lend a connection; one that met an error is not lent again."""
+        if not self._slots.acquire(timeout=WAIT_SECONDS):
+            raise StoreUnavailable("all database connections are in use")
+        try:
+            pooled = self._take()
+            try:
+                yield pooled.connection
+            except BaseException:
+                pooled.connection.close(True)
+                raise
+            with self._lock:
+                self._idle.append(pooled)
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().connection.close()
+
+    def _take(self) -> _Pooled:
+        identity = self._identity()
+        with self._lock:
+            while self._idle:
+                pooled = self._idle.pop()
+                if pooled.identity == identity:
+                    return pooled
+                pooled.connection.close(True)
+        return self._open(identity)
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            status = os.stat(self.path)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the database file cannot be found ({error.strerror})",
+                "put the file back, or start anew with `firstry db upgrade`",
+            ) from error
+        return status.st_dev, status.st_ino
+
+    def _open(self, identity: tuple[int, int]) -> _Pooled:
+        connection = connect(self.path)
+        try:
+            with mapped_errors():
+                store_id = str(connection.execute(statement.READ_STORE_ID).get)
+            if self._store_id not in (None, store_id):
+                raise StoreUnfit(
+                    "another database lies at the path than the one the service began with",
+                    "put the right file back, or restart the service to use this one",
+                )
+        except BaseException:
+            connection.close(True)
+            raise
+        self._store_id = store_id
+        return _Pooled(connection, identity)

@@ -1,0 +1,121 @@
+"""Every SQL statement of the store, as constants. `now` is always bound."""
+
+_RECORD = """
+SELECT t.cloud_id, t.installed_at, t.source, t.installation_id, t.app_version,
+       t.paused_at, t.last_tick_at, t.head_sequence, t.head_hash,
+       k.expires_at AS token_expires_at,
+       (SELECT high_water_at FROM store_clock) AS store_clock_at,
+       m.trigger_name, m.revision, m.state, m.due_at, m.window_end_at, m.next_due,
+       m.attempts, m.starts, m.fence, m.lease_until, m.deferral_kind, m.deferrals,
+       m.settled_fence, m.settled_as,
+       m.error_code, m.error_message, m.error_at, m.error_attempt,
+       d.completed_at, d.report_id
+"""
+_MILESTONES = """
+LEFT JOIN token k ON k.cloud_id = t.cloud_id
+LEFT JOIN milestone m ON m.cloud_id = t.cloud_id
+LEFT JOIN marker d ON d.cloud_id = m.cloud_id
+     AND d.trigger_name = m.trigger_name AND d.revision = m.revision
+"""
+
+READ_TENANT = (
+    _RECORD
+    + "FROM tenant t"
+    + _MILESTONES
+    + "WHERE t.cloud_id = :cloud_id ORDER BY m.due_at, m.trigger_name, m.revision"
+)
+
+LIST_TENANTS = (
+    _RECORD
+    + """FROM (SELECT * FROM tenant WHERE :after IS NULL OR cloud_id > :after
+               ORDER BY cloud_id LIMIT :limit) t"""
+    + _MILESTONES
+    + "ORDER BY t.cloud_id, m.due_at, m.trigger_name, m.revision"
+)
+
+CLAIMABLE = """
+SELECT m.cloud_id
+FROM milestone m
+JOIN tenant t ON t.cloud_id = m.cloud_id
+LEFT JOIN token k ON k.cloud_id = m.cloud_id
+WHERE m.state IN ('scheduled', 'claimed') AND m.next_due <= :now AND t.paused_at IS NULL
+  AND (k.expires_at >= :token_until OR m.window_end_at <= :now OR m.attempts >= :max_attempts)
+ORDER BY m.next_due, m.cloud_id
+LIMIT :limit
+"""
+
+INSERT_TENANT = """
+INSERT INTO tenant (cloud_id, installed_at, source, installation_id, app_version,
+                    paused_at, last_tick_at, head_sequence, head_hash)
+VALUES (:cloud_id, :installed_at, :source, :installation_id, :app_version,
+        :paused_at, :last_tick_at, :head_sequence, :head_hash)
+"""
+
+UPDATE_TENANT = """
+UPDATE tenant SET installation_id = :installation_id, app_version = :app_version,
+       paused_at = :paused_at, last_tick_at = :last_tick_at,
+       head_sequence = :head_sequence, head_hash = :head_hash
+WHERE cloud_id = :cloud_id AND head_sequence = :expected_sequence
+"""
+
+INSERT_MILESTONE = """
+INSERT INTO milestone (cloud_id, trigger_name, revision, state, due_at, window_end_at, next_due,
+    attempts, starts, fence, lease_until, deferral_kind, deferrals, settled_fence, settled_as,
+    error_code, error_message, error_at, error_attempt)
+VALUES (:cloud_id, :trigger_name, :revision, :state, :due_at, :window_end_at, :next_due,
+    :attempts, :starts, :fence, :lease_until, :deferral_kind, :deferrals, :settled_fence,
+    :settled_as, :error_code, :error_message, :error_at, :error_attempt)
+"""
+
+UPDATE_MILESTONE = """
+UPDATE milestone SET state = :state, window_end_at = :window_end_at, next_due = :next_due,
+       attempts = :attempts, starts = :starts, fence = :fence, lease_until = :lease_until,
+       deferral_kind = :deferral_kind, deferrals = :deferrals,
+       settled_fence = :settled_fence, settled_as = :settled_as,
+       error_code = :error_code, error_message = :error_message,
+       error_at = :error_at, error_attempt = :error_attempt
+WHERE cloud_id = :cloud_id AND trigger_name = :trigger_name AND revision = :revision
+  AND state = :expected_state AND fence = :expected_fence
+"""
+
+INSERT_REPORT = """
+INSERT INTO report (report_id, cloud_id, trigger_name, revision, generated_at, digest, body)
+VALUES (:report_id, :cloud_id, :trigger_name, :revision, :generated_at, :digest, :body)
+"""
+
+INSERT_MARKER = """
+INSERT INTO marker (cloud_id, trigger_name, revision, completed_at, report_id, digest)
+VALUES (:cloud_id, :trigger_name, :revision, :completed_at, :report_id, :digest)
+"""
+
+INSERT_ENTRY = """
+INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES (:cloud_id, :sequence, :body, :hash)
+"""
+
+PUT_TOKEN = """
+INSERT INTO token (cloud_id, ciphertext, key_id, expires_at)
+VALUES (:cloud_id, :ciphertext, :key_id, :expires_at)
+ON CONFLICT (cloud_id) DO UPDATE SET ciphertext = excluded.ciphertext,
+    key_id = excluded.key_id, expires_at = excluded.expires_at
+"""
+DELETE_TOKEN = "DELETE FROM token WHERE cloud_id = :cloud_id"
+READ_TOKEN = "SELECT ciphertext, key_id, expires_at FROM token WHERE cloud_id = :cloud_id"
+
+MOVE_CLOCK = "UPDATE store_clock SET high_water_at = :now WHERE high_water_at < :now"
+READ_CLOCK = "SELECT high_water_at FROM store_clock"
+READ_STORE_ID = "SELECT store_id FROM store_clock"
+
+READ_REPORT = """
+SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest, body
+FROM report WHERE report_id = :report_id
+"""
+LIST_REPORTS = """
+SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest
+FROM report
+WHERE (:after IS NULL OR report_id > :after) AND (:cloud_id IS NULL OR cloud_id = :cloud_id)
+ORDER BY report_id LIMIT :limit
+"""
+LIST_ENTRIES = """
+SELECT sequence, body, hash FROM ledger
+WHERE cloud_id = :cloud_id AND sequence > :after ORDER BY sequence LIMIT :limit
+"""

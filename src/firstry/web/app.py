@@ -1,0 +1,80 @@
+"""The service's routes, and what is answered where no route fits."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from firstry.domain.due import is_behind
+from firstry.domain.errors import FirstryError
+from firstry.ports.clock import Clock
+from firstry.ports.store import Store
+from firstry.web.remote import answer
+from firstry.web.remote.endpoint import Remote
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(store: Store, clock: Clock, remote: Remote | None) -> Starlette:
+    """Return the ASGI application. Without `remote` it serves health alone (role worker)."""
+
+    async def ready(_: Request) -> JSONResponse:
+        checks = await run_in_threadpool(_checks, store, clock)
+        is_fit = all(check == "ok" for check in checks.values())
+        status = "ready" if is_fit else "not ready"
+        return JSONResponse({"status": status, "checks": checks}, 200 if is_fit else 503)
+
+    routes = [Route("/healthz", _alive), Route("/readyz", ready)]
+    if remote is not None:
+        routes += _both("/forge/tick", remote.tick) + _both("/forge/lifecycle", remote.lifecycle)
+    app = Starlette(
+        routes=routes,
+        exception_handlers={
+            HTTPException: lambda _, error: _no_route(clock, error),
+            Exception: lambda *_: _unexpected(clock),
+        },
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _both(path: str, endpoint: Endpoint) -> list[Route]:
+    """Serve `path` with and without a trailing slash: Forge follows no redirect."""
+    return [Route(p, endpoint, methods=["POST"]) for p in (path, path + "/")]
+
+
+async def _alive(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+def _checks(store: Store, clock: Clock) -> dict[str, str]:
+    """Return what each part says of itself: `ok`, or what is wrong with it."""
+    try:
+        high_water_at = store.check()
+    except FirstryError as error:
+        return {"store": f"{error.message}; {error.remedy}".rstrip("; "), "clock": "not checked"}
+    is_clock_behind = is_behind(high_water_at, clock.now())
+    return {
+        "store": "ok",
+        "clock": "the clock lies behind the store; set the host's clock"
+        if is_clock_behind
+        else "ok",
+    }
+
+
+async def _no_route(clock: Clock, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    code, message = {
+        404: ("NOT_FOUND", "there is nothing at this path"),
+        405: ("METHOD_NOT_ALLOWED", "this path takes another method"),
+    }.get(status, (answer.SCHEDULER_ERROR, answer.FAULT.message))
+    return answer.refusal(status, code, message, clock.now(), headers)
+
+
+async def _unexpected(clock: Clock) -> JSONResponse:
+    return answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, clock.now())

@@ -1,0 +1,199 @@
+"""The endpoints that Forge calls: verify, do, answer, all before one deadline.
+
+The deadline runs from the first byte of the request and covers the key set, the
+store, the vault and the attempt. An attempt that is still running then goes on
+under its lease; its tick answers 202 (contract E, G).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+
+from firstry.domain.claim import Claim
+from firstry.domain.due import Quiet
+from firstry.domain.errors import FirstryError, TenantUnavailable, TokenInvalid
+from firstry.domain.record import Installation, InstallationSource
+from firstry.lifecycle.install import Recorded, record_installation, record_upgrade
+from firstry.ports.telemetry import Event
+from firstry.ports.vault import Vault
+from firstry.ports.verifier import Invocation, Route, Verifier
+from firstry.scheduler.attempt import Parts
+from firstry.scheduler.runner import Busy, Runner, Running
+from firstry.scheduler.tick import tick
+from firstry.web.remote import answer
+from firstry.web.remote.body import BodyTooLarge, named_cloud_ids, read_body
+from firstry.web.remote.event import EventInvalid, EventKind, LifecycleEvent, parse_event
+
+THREADS = 32
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request: what it carried, when it must be answered, what time it is."""
+
+    route: Route
+    headers: dict[str, str]
+    body: bytes
+    now: datetime
+    deadline: float
+
+
+class Remote:
+    """The Forge Remote side of the service."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        vault: Vault,
+        verifier: Verifier,
+        runner: Runner,
+        answer_within_seconds: float,
+    ) -> None:
+        self._parts = parts
+        self._vault = vault
+        self._verifier = verifier
+        self._runner = runner
+        self._answer_within_seconds = answer_within_seconds
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="forge")
+
+    async def tick(self, request: Request) -> JSONResponse:
+        """`POST /forge/tick`: see SURFACE "Tick"."""
+        return await self._answered(request, Route.TICK, self._tick)
+
+    async def lifecycle(self, request: Request) -> JSONResponse:
+        """`POST /forge/lifecycle`: an installation, an upgrade, or an event to ignore."""
+        return await self._answered(request, Route.LIFECYCLE, self._lifecycle)
+
+    def close(self) -> None:
+        """Wait for the calls that are under way; each is bounded by its deadline."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def _answered(
+        self, request: Request, route: Route, act: Callable[[_Call], Awaitable[JSONResponse]]
+    ) -> JSONResponse:
+        """Run `act` within the deadline and turn every expected end into an answer."""
+        began = time.monotonic()
+        now = self._parts.clock.now()
+        deadline = self._parts.clock.monotonic() + self._answer_within_seconds
+        try:
+            async with asyncio.timeout(self._answer_within_seconds):
+                body = await read_body(request)
+                response = await act(_Call(route, _headers_of(request), body, now, deadline))
+        except BodyTooLarge:
+            response = answer.refusal(413, "BODY_TOO_LARGE", "the body is over 1 MiB", now)
+        except EventInvalid:
+            message = "the body names no lifecycle event"
+            response = answer.refusal(400, "EVENT_INVALID", message, now)
+        except TokenInvalid as error:
+            response = answer.refusal(401, error.code, error.message, now)
+        except TenantUnavailable as error:
+            response = answer.refusal(400, error.code, error.message, now)
+        except (FirstryError, TimeoutError, ClientDisconnect) as error:
+            response = answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
+            self._parts.telemetry.emit(Event.INVOCATION_FAILED, detail=_name_of(error))
+        self._parts.telemetry.emit(
+            Event.INVOCATION_ANSWERED,
+            route=route.value,
+            status=response.status_code,
+            answer_ms=round((time.monotonic() - began) * 1000),
+        )
+        return response
+
+    async def _tick(self, call: _Call) -> JSONResponse:
+        invocation, begun = await self._in_thread(self._begin_tick, call)
+        if isinstance(begun, Quiet):
+            said = answer.of_quiet(begun)
+        elif isinstance(begun, Busy):
+            said = answer.FAULT
+        else:
+            said = await self._said_of(begun, call.deadline)
+        body = answer.tick_body(said, invocation.tenant, call.now)
+        return JSONResponse(body, said.status)
+
+    def _begin_tick(self, call: _Call) -> tuple[Invocation, Running | Quiet | Busy]:
+        invocation = self._verified(call)
+
+        def begin() -> Claim | Quiet:
+            token = invocation.system_token
+            return tick(self._parts, self._vault, invocation.tenant, token, call.now)
+
+        patience = call.deadline - self._parts.clock.monotonic()
+        return invocation, self._runner.start(begin, patience)
+
+    async def _said_of(self, running: Running, deadline: float) -> answer.Said:
+        """Wait for an attempt as long as the deadline allows."""
+        left = max(0.0, deadline - self._parts.clock.monotonic() - _ANSWER_MARGIN_SECONDS)
+        settled = asyncio.wrap_future(running.settled)
+        done, _ = await asyncio.wait([settled], timeout=left)
+        return answer.of_settled(settled.result()) if done else answer.of_running(running.claim)
+
+    async def _lifecycle(self, call: _Call) -> JSONResponse:
+        invocation, recorded = await self._in_thread(self._record_event, call)
+        message = _EVENT_MESSAGES[recorded]
+        return answer.event_response(recorded, message, invocation.tenant, call.now)
+
+    def _record_event(self, call: _Call) -> tuple[Invocation, Recorded]:
+        invocation = self._verified(call)
+        event = parse_event(call.body)
+        if event.kind is EventKind.INSTALLED:
+            return invocation, self._install(invocation, event, call.now)
+        if event.kind is EventKind.UPGRADED:
+            version = event.app_version
+            store = self._parts.store
+            return invocation, record_upgrade(store, invocation.tenant, version, call.now)
+        return invocation, Recorded.IGNORED
+
+    def _install(self, invocation: Invocation, event: LifecycleEvent, now: datetime) -> Recorded:
+        """The token's own instant is the installation time: the event carries none."""
+        token = invocation.system_token
+        return record_installation(
+            self._parts.store,
+            invocation.tenant,
+            Installation(
+                installed_at=invocation.issued_at,
+                source=InstallationSource.LIFECYCLE,
+                installation_id=invocation.installation_id,
+                app_version=event.app_version,
+            ),
+            now,
+            self._parts.policy,
+            token=self._vault.seal(invocation.tenant, token) if token is not None else None,
+        )
+
+    def _verified(self, call: _Call) -> Invocation:
+        named = named_cloud_ids(call.body)
+        return self._verifier.verify(call.route, call.headers, named, call.now, call.deadline)
+
+    async def _in_thread(self, work: Callable[[_Call], T], call: _Call) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, call)
+
+
+_ANSWER_MARGIN_SECONDS = 0.1
+_EVENT_MESSAGES = {
+    Recorded.INSTALLATION: "the installation is recorded",
+    Recorded.ALREADY: "the installation was recorded before",
+    Recorded.REINSTALL: "the reinstallation is recorded; reports stay as they are",
+    Recorded.UPGRADE: "the upgrade is recorded",
+    Recorded.IGNORED: "the event is ignored",
+}
+
+
+def _headers_of(request: Request) -> dict[str, str]:
+    """Return the headers by lower-case name; a repeated one is joined, so it cannot hide."""
+    joined: dict[str, str] = {}
+    for name, value in request.headers.items():
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _name_of(error: BaseException) -> str:
+    return error.code if isinstance(error, FirstryError) else type(error).__name__

@@ -1,0 +1,120 @@
+"""The ledger: a chain that shows every change, and belongs to one tenant (I15)."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+import rfc8785
+
+from firstry.domain.canonical import canonical_bytes, digest_of
+from firstry.domain.ledger import (
+    OPERATOR,
+    SCHEDULER,
+    Entry,
+    Head,
+    SealedEntry,
+    first_break,
+    genesis,
+    seal,
+)
+from support.domain import TENANT, at, tenant
+
+ENTRIES = [Entry("CLAIMED", at(12, number), SCHEDULER, {"attempt": number}) for number in range(5)]
+CHAIN, HEAD = seal(genesis(TENANT), ENTRIES)
+
+
+def test_an_entry_is_stored_as_its_canonical_bytes() -> None:
+    entry = Entry("RETRY_REQUESTED", at(13), OPERATOR, {"reason": "ö", "a": 1})
+    assert (
+        entry.canonical()
+        == (
+            '{"actor":"operator","at":"2026-01-01T13:00:00.000Z",'
+            '"detail":{"a":1,"reason":"ö"},"kind":"RETRY_REQUESTED"}'
+        ).encode()
+    )
+
+
+def test_the_order_in_which_details_were_given_does_not_show() -> None:
+    one = Entry("X", at(1), SCHEDULER, {"a": 1, "b": 2})
+    other = Entry("X", at(1), SCHEDULER, {"b": 2, "a": 1})
+    assert one.canonical() == other.canonical()
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, float("nan"), float("inf")])
+def test_what_json_cannot_say_exactly_is_refused(value: float) -> None:
+    with pytest.raises(rfc8785.CanonicalizationError):
+        canonical_bytes({"count": value})
+
+
+def test_a_digest_names_its_algorithm() -> None:
+    assert digest_of(b"abc") == "sha256:" + hashlib.sha256(b"abc").hexdigest()
+
+
+def test_an_empty_chain_is_whole() -> None:
+    assert first_break(TENANT, (), genesis(TENANT)) is None
+    assert seal(genesis(TENANT), []) == ((), genesis(TENANT))
+
+
+def test_a_sealed_chain_is_whole_and_counts_from_one() -> None:
+    assert [entry.sequence for entry in CHAIN] == [1, 2, 3, 4, 5]
+    assert (HEAD.sequence, HEAD.hash) == (5, CHAIN[-1].hash)
+    assert first_break(TENANT, CHAIN, HEAD) is None
+
+
+def test_sealing_piece_by_piece_gives_the_same_chain() -> None:
+    first, head = seal(genesis(TENANT), ENTRIES[:2])
+    rest, end = seal(head, ENTRIES[2:])
+    assert (first + rest, end) == (CHAIN, HEAD)
+
+
+def test_an_entry_is_cited_by_its_own_bytes_wherever_it_stands() -> None:
+    (alone,), _ = seal(genesis(tenant(1)), ENTRIES[3:4])
+    assert alone.entry_hash == CHAIN[3].entry_hash == digest_of(ENTRIES[3].canonical())
+    assert alone.hash != CHAIN[3].hash
+
+
+def test_a_chain_belongs_to_one_tenant() -> None:
+    assert first_break(tenant(1), CHAIN, HEAD) == 1
+    assert genesis(tenant(1)) != genesis(TENANT)
+
+
+def _without(position: int) -> list[SealedEntry]:
+    return [*CHAIN[:position], *CHAIN[position + 1 :]]
+
+
+def _with(position: int, **changed: object) -> list[SealedEntry]:
+    chain = list(CHAIN)
+    chain[position] = replace(chain[position], **changed)  # type: ignore[arg-type]
+    return chain
+
+
+@pytest.mark.parametrize(
+    ("chain", "breaks_at"),
+    [
+        (_with(0, body=CHAIN[0].body + b" "), 1),
+        (_with(2, body=CHAIN[3].body), 3),
+        (_with(2, hash=CHAIN[3].hash), 3),
+        (_with(2, sequence=4), 3),
+        (_with(4, body=b"{}"), 5),
+        (_without(0), 1),
+        (_without(2), 3),
+        (_without(4), 5),
+        ([CHAIN[1], CHAIN[0], *CHAIN[2:]], 1),
+        ([*CHAIN, CHAIN[4]], 6),
+        ([], 1),
+    ],
+)
+def test_a_chain_that_was_touched_breaks_where_it_was_touched(
+    chain: list[SealedEntry], breaks_at: int
+) -> None:
+    assert first_break(TENANT, chain, HEAD) == breaks_at
+
+
+@pytest.mark.parametrize("head", [Head(5, "sha256:0"), Head(4, HEAD.hash), Head(6, HEAD.hash)])
+def test_a_head_that_is_not_the_end_of_the_chain_is_found(head: Head) -> None:
+    assert first_break(TENANT, CHAIN, head) == 6
+
+
+def test_entries_that_were_added_unseen_are_found() -> None:
+    (more,), _ = seal(HEAD, ENTRIES[:1])
+    assert first_break(TENANT, [*CHAIN, more], HEAD) == 7
