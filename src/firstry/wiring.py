@@ -8,9 +8,11 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from firstry.config import Settings, is_loopback
+from firstry.config import Settings
+from firstry.config_value import is_loopback
 from firstry.domain.errors import SettingInvalid
 from firstry.domain.policy import Policy
+from firstry.forge.client import JiraClient
 from firstry.forge.evidence import JiraEvidence
 from firstry.forge.jwks import KeySet
 from firstry.forge.transport import HttpTransport
@@ -72,6 +74,7 @@ def policy_of(settings: Settings) -> Policy:
         triggers=settings.triggers,
         waits=settings.backoff,
         max_attempts=settings.max_attempts,
+        manual_rate=settings.manual_rate,
         catch_up=settings.catch_up,
         generation_timeout=settings.generation_timeout,
         lease=settings.lease,
@@ -84,9 +87,8 @@ def build_service(settings: Settings, clock: Clock) -> Service:
     telemetry = telemetry_for(settings.log_format, clock)
     transport = HttpTransport()
     vault = TokenVault(store, tuple((key.key_id, key.secret) for key in settings.secret_keys))
-    evidence = JiraEvidence(
-        transport, vault, clock, settings.datasets, time.sleep, random.SystemRandom()
-    )
+    client = JiraClient(transport, clock, time.sleep, random.SystemRandom())
+    evidence = JiraEvidence(client, vault, clock, settings.datasets)
     parts = Parts(store, clock, evidence, telemetry, policy_of(settings), time.sleep)
     return Service(settings, parts, vault, Runner(parts, ATTEMPT_SLOTS), transport)
 

@@ -11,7 +11,19 @@ import click
 import typer
 
 from firstry import __version__
-from firstry.cli import db, demo, keys, reports, serve, tenants, work
+from firstry.cli import (
+    config,
+    db,
+    demo,
+    doctor,
+    evidence,
+    generate,
+    keys,
+    reports,
+    serve,
+    tenants,
+    work,
+)
 from firstry.cli.output import Exit, Output, exit_of
 from firstry.domain.errors import FirstryError
 
@@ -26,10 +38,14 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(reports.app, name="reports")
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(config.app, name="config")
+reports.app.command("generate")(generate.generate)
 app.command("serve")(serve.serve)
 app.command("worker")(work.worker)
 app.command("tick")(work.tick)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 
 
 @app.callback()

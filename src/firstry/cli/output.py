@@ -20,6 +20,7 @@ from firstry.domain.errors import (
     SettingInvalid,
     StoreUnavailable,
     StoreUnfit,
+    TokenUnavailable,
 )
 
 
@@ -45,6 +46,7 @@ _EXITS: tuple[tuple[type[FirstryError], Exit], ...] = (
     (Conflict, Exit.CONFLICT),
     (StoreUnavailable, Exit.UNAVAILABLE),
     (KeySetUnavailable, Exit.UNAVAILABLE),
+    (TokenUnavailable, Exit.UNAVAILABLE),
     (ReportInvalid, Exit.FINDING),
 )
 

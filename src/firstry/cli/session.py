@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from firstry.config import Settings, load
+from firstry.config import Settings, load, require_keys
 from firstry.domain.errors import InputInvalid, NotFound
-from firstry.domain.policy import Trigger
+from firstry.domain.policy import MANUAL, Trigger
 from firstry.domain.record import TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import Store
@@ -31,10 +31,16 @@ def opened_store() -> Iterator[tuple[Settings, Store]]:
 
 @contextmanager
 def opened_service() -> Iterator["Service"]:
-    """Open a whole service for a command that attempts; close it at the end."""
+    """Open a whole service for a command that attempts; close it at the end.
+
+    Needs the keys of the service that it stands in for: without them tokens do
+    not open and reports are not signed.
+    """
     from firstry.wiring import build_service
 
-    service = build_service(load(), HostClock())
+    settings = load()
+    require_keys(settings)
+    service = build_service(settings, HostClock())
     try:
         yield service
     finally:
@@ -52,7 +58,7 @@ def known_tenant(store: Store, text: str) -> TenantRecord:
 
 def known_trigger(settings: Settings, text: str) -> Trigger:
     """Return the trigger that `text` names, or raise InputInvalid."""
-    names = [name for name, _ in settings.triggers]
+    names = [*(name for name, _ in settings.triggers), MANUAL]
     if text not in names:
         raise InputInvalid(f"{text!r} is no trigger", f"one of {', '.join(names)}")
     return Trigger(text)

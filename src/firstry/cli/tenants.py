@@ -9,9 +9,11 @@ from firstry.cli.session import known_tenant, known_trigger, opened_store, requi
 from firstry.cli.show import tenant_json, tenant_text, tenants_text
 from firstry.domain.errors import Conflict, InputInvalid
 from firstry.domain.instant import iso, parse_instant
-from firstry.domain.record import Installation, InstallationSource
+from firstry.domain.record import Installation, InstallationSource, TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.lifecycle.install import Recorded, record_installation
+from firstry.lifecycle.pause import pause, resume
+from firstry.lifecycle.reset import reset as start_over
 from firstry.lifecycle.retry import retry_now
 from firstry.ports.store import PAGE_LIMIT
 from firstry.stores.clock import HostClock
@@ -19,6 +21,7 @@ from firstry.stores.clock import HostClock
 app = typer.Typer(no_args_is_help=True, help="Who is served, and how each tenant stands.")
 
 TenantId = Annotated[str, typer.Argument(metavar="ID", help="The tenant's cloudId.")]
+TriggerName = Annotated[str, typer.Option("--trigger", help="The trigger's name.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the tenant's ledger.")]
 
 
@@ -80,20 +83,45 @@ def add(
 
 
 @app.command()
-def retry(
-    context: typer.Context,
-    tenant: TenantId,
-    trigger: Annotated[str, typer.Option(help="The trigger that waits.")],
-    reason: Reason,
-) -> None:
+def retry(context: typer.Context, tenant: TenantId, trigger: TriggerName, reason: Reason) -> None:
     """Let a waiting milestone be attempted now, without waiting for its backoff."""
-    output: Output = context.obj
     with opened_store() as (settings, store):
-        record = known_tenant(store, tenant)
+        who = known_tenant(store, tenant).tenant
         named = known_trigger(settings, trigger)
-        milestone = retry_now(
-            store, record.tenant, named, required_reason(reason), HostClock().now()
-        )
+        freed = retry_now(store, who, named, required_reason(reason), HostClock().now())
         record = known_tenant(store, tenant)
-    text = f"{milestone.trigger} may be attempted since {iso(milestone.next_due)}"
+    _show(context, record, f"{freed.trigger} may be attempted since {iso(freed.next_due)}")
+
+
+@app.command()
+def reset(context: typer.Context, tenant: TenantId, trigger: TriggerName, reason: Reason) -> None:
+    """Have a trigger's report made again: the next revision; the earlier report stays."""
+    with opened_store() as (settings, store):
+        who = known_tenant(store, tenant).tenant
+        named = known_trigger(settings, trigger)
+        fresh = start_over(store, who, named, required_reason(reason), HostClock().now())
+        record = known_tenant(store, tenant)
+    _show(context, record, f"{fresh.trigger} revision {fresh.revision} is scheduled")
+
+
+@app.command("pause")
+def pause_tenant(context: typer.Context, tenant: TenantId, reason: Reason) -> None:
+    """Claim nothing for a tenant until it is resumed."""
+    with opened_store() as (_, store):
+        who = known_tenant(store, tenant).tenant
+        record = pause(store, who, required_reason(reason), HostClock().now())
+    _show(context, record, f"{who.cloud_id} is paused")
+
+
+@app.command("resume")
+def resume_tenant(context: typer.Context, tenant: TenantId, reason: Reason) -> None:
+    """Let a paused tenant go on."""
+    with opened_store() as (_, store):
+        who = known_tenant(store, tenant).tenant
+        record = resume(store, who, required_reason(reason), HostClock().now())
+    _show(context, record, f"{who.cloud_id} goes on")
+
+
+def _show(context: typer.Context, record: TenantRecord, text: str) -> None:
+    output: Output = context.obj
     output.show({"tenant": tenant_json(record)}, text)

@@ -10,6 +10,7 @@ one waits as after a failure (I4, I6, I7).
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from firstry.domain.cancel import cancelled, is_presumed_uninstalled, presumption_entry
 from firstry.domain.canonical import Json
 from firstry.domain.due import Due, Quiet, Reason, decide, end_of, has_ends
 from firstry.domain.instant import iso
@@ -84,6 +85,8 @@ def claim_entry(milestone: Milestone, at: datetime) -> Entry:
 def _close(
     record: TenantRecord, now: datetime, policy: Policy, entries: list[Entry]
 ) -> TenantRecord:
+    if is_presumed_uninstalled(record, now):
+        return _cancel_all(record, now, entries)
     for milestone in record.milestones:
         act = end_of(milestone, now, policy)
         if act is None:
@@ -92,6 +95,13 @@ def _close(
         entries.append(milestone_entry(act, ended, now, attempts=ended.attempts))
         record = record.with_milestone(ended)
     return record
+
+
+def _cancel_all(record: TenantRecord, now: datetime, entries: list[Entry]) -> TenantRecord:
+    entries.append(presumption_entry(record, now))
+    after, cancellations = cancelled(record, now)
+    entries += cancellations
+    return replace(after, token_expires_at=None)
 
 
 def _claimed(due: Due, now: datetime, policy: Policy) -> Milestone:
@@ -132,6 +142,6 @@ def _claim_of(record: TenantRecord, milestone: Milestone, now: datetime) -> Clai
         fence=milestone.fence,
         decided_at=now,
         lease_until=milestone.lease_until,
-        installed_at=record.installation.installed_at,
+        installed_at=milestone.installed_at,
         head=record.head,
     )

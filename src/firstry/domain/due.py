@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from firstry.domain.cancel import REFUSALS_NEEDED, is_presumed_uninstalled
 from firstry.domain.milestone import Act, Milestone, State
-from firstry.domain.policy import CLOCK_TOLERANCE, TOKEN_MARGIN, Policy
+from firstry.domain.policy import CLOCK_TOLERANCE, MANUAL, SILENCE, TOKEN_MARGIN, Policy
 from firstry.domain.record import TenantRecord
 
 
@@ -81,7 +82,8 @@ def end_of(milestone: Milestone, now: datetime, policy: Policy) -> Act | None:
     may_close = milestone.state is State.SCHEDULED or milestone.is_eligible(now)
     if may_close and milestone.is_window_over(now):
         return Act.MISS
-    if milestone.is_eligible(now) and milestone.attempts >= policy.max_attempts:
+    allowed = policy.attempts_allowed(milestone.trigger)
+    if milestone.is_eligible(now) and milestone.attempts >= allowed:
         return Act.DISCARD
     return None
 
@@ -90,7 +92,32 @@ def has_ends(record: TenantRecord, now: datetime, policy: Policy) -> bool:
     """Whether a claim at `now` would close any milestone of the tenant."""
     if record.paused_at is not None or is_clock_behind(record, now):
         return False
+    if is_presumed_uninstalled(record, now):
+        return True
     return any(end_of(m, now, policy) is not None for m in record.milestones)
+
+
+@dataclass(frozen=True, slots=True)
+class DueQuery:
+    """What a store has to know to find tenants with something to claim or to close."""
+
+    now: datetime
+    token_until: datetime
+    max_attempts: int
+    manual_attempts: int
+    silent_since: datetime
+    refusals: int = REFUSALS_NEEDED
+
+
+def due_query(now: datetime, policy: Policy) -> DueQuery:
+    """Return the query that finds at `now` what `decide` and `end_of` act on."""
+    return DueQuery(
+        now=now,
+        token_until=now + policy.generation_timeout + TOKEN_MARGIN,
+        max_attempts=policy.max_attempts,
+        manual_attempts=policy.attempts_allowed(MANUAL),
+        silent_since=now - SILENCE,
+    )
 
 
 def has_live_token(record: TenantRecord, now: datetime, policy: Policy) -> bool:

@@ -74,6 +74,13 @@ class StoreUnavailable(FirstryError):
     retryable = True
 
 
+class TokenUnavailable(FirstryError):
+    """There is no token with which the site could be asked now."""
+
+    code = "TOKEN_UNAVAILABLE"
+    retryable = True
+
+
 class CommitUnknown(StoreUnavailable):
     """The store was lost while committing: the write may or may not be there."""
 

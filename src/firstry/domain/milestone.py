@@ -38,6 +38,8 @@ class Act(StrEnum):
     DEFER = "DEFERRED"
     MISS = "MISSED"
     DISCARD = "DISCARDED"
+    CANCEL = "CANCELLED"
+    RESET = "RESET"
     RETRY = "RETRY_REQUESTED"
 
 
@@ -49,6 +51,8 @@ TRANSITIONS: Mapping[Act, tuple[frozenset[State], State]] = {
     Act.DEFER: (frozenset({State.CLAIMED}), State.SCHEDULED),
     Act.MISS: (LIVE, State.MISSED),
     Act.DISCARD: (LIVE, State.DISCARDED),
+    Act.CANCEL: (LIVE, State.CANCELLED),
+    Act.RESET: (LIVE, State.SCHEDULED),
     Act.RETRY: (LIVE, State.SCHEDULED),
 }
 """Act -> (states it may start from, the state it leads to). docs/state-machine.md shows it."""
@@ -68,6 +72,7 @@ class LastError:
 class Milestone:
     """One (tenant, trigger, revision), as stored.
 
+    `installed_at` is the installation evidence that `due_at` was taken from.
     `attempts` counts charged attempts, the running or successful one included;
     `starts` counts every claim and never falls, also when a deferral gives its
     attempt back. `fence` rises with each claim and is never handed out twice
@@ -78,6 +83,7 @@ class Milestone:
     trigger: Trigger
     revision: int
     state: State
+    installed_at: datetime
     due_at: datetime
     window_end_at: datetime | None
     next_due: datetime

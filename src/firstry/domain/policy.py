@@ -12,6 +12,9 @@ from typing import NewType
 Trigger = NewType("Trigger", str)
 """What causes a report: `AUTO_12H`, `AUTO_24H`, or another name from the settings."""
 
+MANUAL = Trigger("MANUAL")
+"""The trigger of a report that somebody asked for; it has no age and no window."""
+
 WAITS = (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=24))
 TOKEN_MARGIN = timedelta(seconds=60)
 """A token is dropped this long before it expires (platform facts, docs/forge.md)."""
@@ -35,6 +38,12 @@ class DeferralKind(StrEnum):
     QUOTA = "quota"
 
 
+SILENCE = timedelta(hours=72)
+"""No tick for this long, and a site that refuses our token counts as uninstalled."""
+MANUAL_ATTEMPTS = 3
+MANUAL_RATE_PERIOD = timedelta(hours=1)
+
+
 DEFERRALS_IN_A_ROW = {DeferralKind.TOKEN: 5, DeferralKind.QUOTA: 48}
 """More of one kind in a row than this, and the attempt is charged as failed."""
 
@@ -53,9 +62,14 @@ class Policy:
     )
     waits: tuple[timedelta, ...] = WAITS
     max_attempts: int = 10
+    manual_rate: int = 6
     catch_up: CatchUp = CatchUp.LATEST
     generation_timeout: timedelta = timedelta(seconds=120)
     lease: timedelta = timedelta(seconds=300)
+
+    def attempts_allowed(self, trigger: Trigger) -> int:
+        """Return how many attempts a milestone of `trigger` is charged at most."""
+        return min(MANUAL_ATTEMPTS, self.max_attempts) if trigger == MANUAL else self.max_attempts
 
     def window_end(self, trigger: Trigger, installed_at: datetime) -> datetime | None:
         """Return when `trigger` may no longer be begun, or None if never.

@@ -29,14 +29,22 @@ class InstallationSource(StrEnum):
 class Installation:
     """The accepted evidence of an installation: the only source of due times (contract B).
 
-    `installed_at` never changes. `installation_id` and `app_version` follow what
-    the platform last said, so that a repeated event is known as a repeat.
+    `installed_at` never changes; `reinstalled_at` is the evidence accepted after
+    an uninstallation, and counts for what is armed from then on.
+    `installation_id` and `app_version` follow what the platform last said, so
+    that a repeated event is known as a repeat.
     """
 
     installed_at: datetime
     source: InstallationSource
     installation_id: str | None = None
     app_version: str | None = None
+    reinstalled_at: datetime | None = None
+
+    @property
+    def latest_at(self) -> datetime:
+        """The installation that is in force."""
+        return self.reinstalled_at or self.installed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class TenantRecord:
     head: Head
     milestones: tuple[Milestone, ...] = ()
     paused_at: datetime | None = None
+    uninstalled_at: datetime | None = None
     last_tick_at: datetime | None = None
     token_expires_at: datetime | None = None
     store_clock_at: datetime | None = None

@@ -25,12 +25,12 @@ def wake(
     if record is None:
         return claim(None, now, policy)
     kept = token if token is not None and outlives(token.expires_at, record) else None
-    noted = replace(record, token_expires_at=kept.expires_at) if kept is not None else record
+    expires_at = kept.expires_at if kept is not None else record.token_expires_at
+    noted = replace(record, token_expires_at=expires_at, last_tick_at=now)
     change = claim(noted, now, policy)
     if change.after is None and kept is None and not _is_note_old(record, now):
         return change
-    after = replace(change.after or noted, last_tick_at=now)
-    return replace(change, after=after, token=kept)
+    return replace(change, after=change.after or noted, token=kept)
 
 
 def outlives(expires_at: datetime, record: TenantRecord) -> bool:

@@ -35,11 +35,18 @@ class Source:
     scope: str
     count: Callable[[Any], Count]
     body: Mapping[str, str] | None = None
+    page_size: int | None = None
 
     @property
     def request(self) -> str:
-        """The request as the report shows it."""
-        return f"{self.method} {self.path}"
+        """The request as the report shows it; of a paged list, the first page's."""
+        return f"{self.method} {self.page(0)}"
+
+    def page(self, start: int) -> str:
+        """Return the path that asks for the items from `start` on."""
+        if self.page_size is None:
+            return self.path
+        return f"{self.path}?startAt={start}&maxResults={self.page_size}"
 
 
 def _whole(value: object) -> int:
@@ -104,6 +111,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         Dataset.DASHBOARDS, "GET", f"{_API}/dashboard/search?maxResults=1", READ_JIRA_WORK, _total
     ),
+    Source(Dataset.USERS, "GET", f"{_API}/users/search", READ_JIRA_USER, _length, page_size=1000),
     Source(Dataset.GROUPS, "GET", f"{_API}/group/bulk?maxResults=1", READ_JIRA_USER, _total),
     Source(
         Dataset.WORKFLOWS,

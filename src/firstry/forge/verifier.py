@@ -32,6 +32,7 @@ FORBIDDEN_HEADERS = ("jku", "jwk", "x5u", "x5c", "crit", "b64")
 MODULE_KEYS: Mapping[Route, frozenset[str]] = {
     Route.TICK: frozenset({"tick-endpoint", "hourly-tick"}),
     Route.LIFECYCLE: frozenset({"lifecycle-endpoint", "on-installed", "on-upgraded"}),
+    Route.UNINSTALL: frozenset({"uninstall-endpoint", "before-uninstall"}),
 }
 """The manifest's keys for each route: the endpoint's, and those of the modules that
 call it, because the platform's documents disagree on which of them the token names."""

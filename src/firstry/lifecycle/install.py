@@ -2,7 +2,9 @@
 
 The first accepted evidence wins and is never moved; whatever is said later is a
 ledger entry. So a repeated delivery, a reinstall or an upgrade cannot restart
-the clock or re-arm a trigger (contract B, P15).
+the clock or re-arm a finished trigger (contract B, P15). Only what an
+uninstallation had cancelled is armed anew, as the next revision, when the site
+installs again.
 """
 
 from collections.abc import Mapping
@@ -10,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
+from firstry.domain.arm import armed, armed_json
 from firstry.domain.canonical import Json
 from firstry.domain.instant import iso
 from firstry.domain.ledger import OPERATOR, PLATFORM, Actor, Entry, genesis
@@ -61,8 +64,8 @@ def record_installation(
 
     def decide(record: TenantRecord | None) -> Change[Recorded]:
         if record is None:
-            return _with_token(_armed(tenant, evidence, now, policy, reason), token)
-        return _with_token(_repeated(record, evidence, now), token, record)
+            return _with_token(_first(tenant, evidence, now, policy, reason), token)
+        return _with_token(_later(record, evidence, now, policy), token, record)
 
     return store.transact(tenant, now, decide)
 
@@ -85,46 +88,52 @@ def record_upgrade(
     return store.transact(tenant, now, decide)
 
 
-def _armed(
+def _first(
     tenant: Tenant, evidence: Installation, now: datetime, policy: Policy, reason: str | None
 ) -> Change[Recorded]:
     record = TenantRecord(tenant, evidence, genesis(tenant))
-    for trigger, age in policy.triggers:
-        due_at = evidence.installed_at + age
-        record = record.with_milestone(
-            Milestone(
-                trigger=trigger,
-                revision=1,
-                state=State.SCHEDULED,
-                due_at=due_at,
-                window_end_at=policy.window_end(trigger, evidence.installed_at),
-                next_due=due_at,
-            )
-        )
-    detail = _evidence_json(evidence) | {
-        "armed": [
-            {"trigger": m.trigger, "revision": m.revision, "due_at": iso(m.due_at)}
-            for m in record.milestones
-        ]
-    }
+    record = armed(record, [name for name, _ in policy.triggers], evidence.installed_at, policy)
+    detail = _evidence_json(evidence) | armed_json(record.milestones)
     if reason is not None:
         detail["reason"] = reason
     after, sealed = ledgered(record, [Entry(INSTALLED, now, _actor_of(evidence), detail)])
     return Change(Recorded.INSTALLATION, after, sealed)
 
 
-def _repeated(record: TenantRecord, evidence: Installation, now: datetime) -> Change[Recorded]:
+def _later(
+    record: TenantRecord, evidence: Installation, now: datetime, policy: Policy
+) -> Change[Recorded]:
+    """Note evidence that is not the first: a repeat, a reinstallation, or a first id."""
     known = record.installation
     if evidence.installation_id is None or evidence.installation_id == known.installation_id:
         return Change(Recorded.ALREADY)
-    is_first_id = known.installation_id is None
-    kind = EVIDENCE_REPEATED if is_first_id else REINSTALLED
+    is_first_id = known.installation_id is None and record.uninstalled_at is None
     installation = replace(
         known, installation_id=evidence.installation_id, app_version=evidence.app_version
     )
-    entry = Entry(kind, now, _actor_of(evidence), _evidence_json(evidence))
-    after, sealed = ledgered(replace(record, installation=installation), [entry])
+    after = replace(record, installation=installation)
+    detail = _evidence_json(evidence)
+    if record.uninstalled_at is not None:
+        after, revived = _revived(after, evidence.installed_at, policy)
+        detail |= armed_json(revived)
+    kind = EVIDENCE_REPEATED if is_first_id else REINSTALLED
+    after, sealed = ledgered(after, [Entry(kind, now, _actor_of(evidence), detail)])
     return Change(Recorded.ALREADY if is_first_id else Recorded.REINSTALL, after, sealed)
+
+
+def _revived(
+    record: TenantRecord, installed_at: datetime, policy: Policy
+) -> tuple[TenantRecord, tuple[Milestone, ...]]:
+    """Arm what the uninstallation cancelled, from the new evidence; the rest stays."""
+    cancelled = [
+        trigger
+        for trigger, _ in policy.triggers
+        if (latest := record.latest(trigger)) is not None and latest.state is State.CANCELLED
+    ]
+    installation = replace(record.installation, reinstalled_at=installed_at)
+    record = replace(record, installation=installation, uninstalled_at=None)
+    after = armed(record, cancelled, installed_at, policy)
+    return after, tuple(m for m in after.milestones if m not in record.milestones)
 
 
 def _with_token(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from firstry.domain.due import DueQuery
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.policy import Trigger
 from firstry.domain.record import Decide, SealedToken, StoredReport, TenantRecord
@@ -56,14 +57,13 @@ class Store(Protocol):
         """
         ...
 
-    def claimable(
-        self, now: datetime, token_until: datetime, max_attempts: int, limit: int
-    ) -> Sequence[Tenant]:
+    def claimable(self, query: DueQuery, limit: int) -> Sequence[Tenant]:
         """Return the tenants of at most `limit` milestones to claim or to close, oldest first.
 
         Such a milestone has `next_due <= now`, is not paused, and either its
         tenant has a token that lives until `token_until`, or it is to be closed:
-        its window is over or it has `max_attempts`.
+        its window is over, its attempts are used up, or it was refused
+        `refusals` times and its site is silent since `silent_since`.
         """
         ...
 

@@ -15,6 +15,7 @@ class Route(StrEnum):
 
     TICK = "tick"
     LIFECYCLE = "lifecycle"
+    UNINSTALL = "uninstall"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from firstry.domain.settle import Fenced, Settled, settle
 from firstry.domain.tenant import Tenant
 from firstry.ports.clock import Clock
 from firstry.ports.evidence import Collected, EvidenceSource, Throttled, TokenRefused, Unreadable
+from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.store import Store
 from firstry.ports.telemetry import Event, Telemetry
 
@@ -73,8 +74,11 @@ def perform(parts: Parts, held: Claim) -> Settled | Fenced:
     Raises StoreUnavailable if the outcome could not be stored; then the lease
     runs out and the attempt counts as crashed.
     """
+    reach(Failpoint.ATTEMPT_CLAIMED)
     outcome = _work(parts, held)
+    reach(Failpoint.ATTEMPT_GENERATED)
     settled = _settle(parts, held, outcome)
+    reach(Failpoint.ATTEMPT_SETTLED)
     if isinstance(settled, Fenced):
         parts.telemetry.emit(Event.ATTEMPT_FENCED, held.tenant, **_named(held))
     else:

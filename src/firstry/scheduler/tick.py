@@ -12,6 +12,7 @@ from firstry.domain.due import Quiet
 from firstry.domain.record import Change, TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.domain.wake import outlives, wake
+from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.vault import SystemToken, Vault
 from firstry.scheduler.attempt import Parts, report_claim
 
@@ -25,8 +26,11 @@ def tick(
     to `attempt.perform`.
     """
     record = parts.store.read(tenant)
+    reach(Failpoint.TICK_READ)
     is_new = token is not None and record is not None and outlives(token.expires_at, record)
     sealed = vault.seal(tenant, token) if is_new and token is not None else None
+    if sealed is not None:
+        reach(Failpoint.TOKEN_SEALED)
 
     def woken(current: TenantRecord | None) -> Change[Claim | Quiet]:
         return wake(current, sealed, now, parts.policy)

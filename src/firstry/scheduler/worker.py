@@ -10,9 +10,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import wait
 
-from firstry.domain.due import Quiet
+from firstry.domain.due import Quiet, due_query
 from firstry.domain.errors import FirstryError
-from firstry.domain.policy import TOKEN_MARGIN
 from firstry.domain.tenant import Tenant
 from firstry.ports.telemetry import Event
 from firstry.scheduler.attempt import Parts, begin
@@ -64,9 +63,7 @@ def run_until(stop: threading.Event, parts: Parts, runner: Runner) -> None:
 
 
 def _due(parts: Parts) -> Sequence[Tenant]:
-    now = parts.clock.now()
-    token_until = now + parts.policy.generation_timeout + TOKEN_MARGIN
-    return parts.store.claimable(now, token_until, parts.policy.max_attempts, BATCH)
+    return parts.store.claimable(due_query(parts.clock.now(), parts.policy), BATCH)
 
 
 def _start(

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from firstry.domain.due import DueQuery
 from firstry.domain.errors import Defect
 from firstry.domain.ledger import SealedEntry
-from firstry.domain.milestone import State
+from firstry.domain.milestone import Milestone
+from firstry.domain.policy import MANUAL, DeferralKind
 from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.store import PAGE_LIMIT, ReportHead, T
+from firstry.stores.rule import refuse_faults
 
 
 @dataclass(slots=True)
@@ -46,23 +49,18 @@ class MemoryStore:
                 self._clock_at = max(now, self._clock_at or now)
             return change.answer
 
-    def claimable(
-        self, now: datetime, token_until: datetime, max_attempts: int, limit: int
-    ) -> Sequence[Tenant]:
+    def claimable(self, query: DueQuery, limit: int) -> Sequence[Tenant]:
         with self._lock:
             due = sorted(
                 (milestone.next_due, cloud_id)
                 for cloud_id, kept in self._tenants.items()
                 if kept.record.paused_at is None
                 for milestone in kept.record.milestones
-                if milestone.is_eligible(now)
-                and (
-                    _lives(kept.token, token_until)
-                    or milestone.is_window_over(now)
-                    or milestone.attempts >= max_attempts
-                )
+                if milestone.is_eligible(query.now)
+                and (_lives(kept.token, query.token_until) or _may_end(kept, milestone, query))
             )
-        return list(dict.fromkeys(Tenant.from_row(cloud_id) for _, cloud_id in due[:limit]))
+        oldest = due[: min(limit, PAGE_LIMIT)]
+        return list(dict.fromkeys(Tenant.from_row(cloud_id) for _, cloud_id in oldest))
 
     def token(self, tenant: Tenant) -> SealedToken | None:
         with self._lock:
@@ -102,7 +100,9 @@ class MemoryStore:
         return replace(kept.record, store_clock_at=self._clock_at) if kept else None
 
     def _write(self, before: TenantRecord | None, after: TenantRecord, change: Change[T]) -> None:
-        self._refuse_rewriting(before, after, change.report)
+        refuse_faults(before, after, change.entries, change.report)
+        if change.report is not None and change.report.report_id in self._reports:
+            raise Defect("the store refused a write: a report is written once")
         kept = self._tenants.setdefault(after.tenant.cloud_id, _Kept(after))
         kept.record = after
         kept.entries += change.entries
@@ -113,26 +113,24 @@ class MemoryStore:
         if change.report is not None:
             self._reports[change.report.report_id] = change.report
 
-    def _refuse_rewriting(
-        self, before: TenantRecord | None, after: TenantRecord, report: StoredReport | None
-    ) -> None:
-        """Hold what the databases hold by triggers: I1, I2, I3, I4."""
-        if report is not None and report.report_id in self._reports:
-            raise Defect("a report is written once")
-        for old in before.milestones if before else ():
-            new = after.milestone(*old.key)
-            if new is None or new.fence < old.fence or new.starts < old.starts:
-                raise Defect("a fence never falls and a milestone never goes")
-            if old.state is State.COMPLETED and new != old:
-                raise Defect("a completed milestone never changes")
-        known = set(self._reports) | ({report.report_id} if report else set())
-        for new in after.milestones:
-            if new.state is State.COMPLETED and new.report_id not in known:
-                raise Defect("completed needs its report")
-
 
 def _lives(token: SealedToken | None, until: datetime) -> bool:
     return token is not None and token.expires_at >= until
+
+
+def _may_end(kept: _Kept, milestone: Milestone, query: DueQuery) -> bool:
+    is_manual = milestone.trigger == MANUAL
+    last_tick_at = kept.record.last_tick_at
+    return (
+        milestone.is_window_over(query.now)
+        or milestone.attempts >= (query.manual_attempts if is_manual else query.max_attempts)
+        or (
+            milestone.deferral_kind is DeferralKind.TOKEN
+            and milestone.deferrals >= query.refusals
+            and last_tick_at is not None
+            and last_tick_at <= query.silent_since
+        )
+    )
 
 
 def _head_of(report: StoredReport) -> ReportHead:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstry.domain.due import is_behind
-from firstry.domain.errors import FirstryError
+from firstry.domain.errors import FirstryError, StoreUnfit
 from firstry.ports.clock import Clock
 from firstry.ports.store import Store
 from firstry.web.remote import answer
@@ -28,14 +28,23 @@ def build_app(store: Store, clock: Clock, remote: Remote | None) -> Starlette:
         status = "ready" if is_fit else "not ready"
         return JSONResponse({"status": status, "checks": checks}, 200 if is_fit else 503)
 
+    async def no_route(_: Request, error: Exception) -> Response:
+        return _no_route(clock, error)
+
+    async def unexpected(_: Request, __: Exception) -> Response:
+        now = clock.now()
+        return answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
+
     routes = [Route("/healthz", _alive), Route("/readyz", ready)]
     if remote is not None:
-        routes += _both("/forge/tick", remote.tick) + _both("/forge/lifecycle", remote.lifecycle)
+        routes += _both("/forge/tick", remote.tick)
+        routes += _both("/forge/lifecycle", remote.lifecycle)
+        routes += _both("/forge/uninstall", remote.uninstall)
     app = Starlette(
         routes=routes,
         exception_handlers={
-            HTTPException: lambda _, error: _no_route(clock, error),
-            Exception: lambda *_: _unexpected(clock),
+            HTTPException: no_route,
+            Exception: unexpected,
         },
     )
     app.router.redirect_slashes = False
@@ -55,18 +64,25 @@ def _checks(store: Store, clock: Clock) -> dict[str, str]:
     """Return what each part says of itself: `ok`, or what is wrong with it."""
     try:
         high_water_at = store.check()
+    except StoreUnfit as error:
+        return {"store": "ok", "schema": _told(error), "clock": "not checked"}
     except FirstryError as error:
-        return {"store": f"{error.message}; {error.remedy}".rstrip("; "), "clock": "not checked"}
+        return {"store": _told(error), "schema": "not checked", "clock": "not checked"}
     is_clock_behind = is_behind(high_water_at, clock.now())
     return {
         "store": "ok",
+        "schema": "ok",
         "clock": "the clock lies behind the store; set the host's clock"
         if is_clock_behind
         else "ok",
     }
 
 
-async def _no_route(clock: Clock, error: Exception) -> JSONResponse:
+def _told(error: FirstryError) -> str:
+    return f"{error.message}; {error.remedy}" if error.remedy else error.message
+
+
+def _no_route(clock: Clock, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     code, message = {
@@ -75,6 +91,3 @@ async def _no_route(clock: Clock, error: Exception) -> JSONResponse:
     }.get(status, (answer.SCHEDULER_ERROR, answer.FAULT.message))
     return answer.refusal(status, code, message, clock.now(), headers)
 
-
-async def _unexpected(clock: Clock) -> JSONResponse:
-    return answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, clock.now())

@@ -5,10 +5,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from firstry.domain.due import DueQuery
 from firstry.domain.instant import from_milliseconds, to_milliseconds
 from firstry.domain.ledger import Head
 from firstry.domain.milestone import Act, LastError, Milestone, State
-from firstry.domain.policy import DeferralKind, Trigger
+from firstry.domain.policy import MANUAL, DeferralKind, Trigger
 from firstry.domain.record import (
     Installation,
     InstallationSource,
@@ -37,7 +38,9 @@ def tenant_values(record: TenantRecord) -> Values:
         "source": installation.source.value,
         "installation_id": installation.installation_id,
         "app_version": installation.app_version,
+        "reinstalled_at": _milliseconds(installation.reinstalled_at),
         "paused_at": _milliseconds(record.paused_at),
+        "uninstalled_at": _milliseconds(record.uninstalled_at),
         "last_tick_at": _milliseconds(record.last_tick_at),
         "head_sequence": record.head.sequence,
         "head_hash": record.head.hash,
@@ -52,6 +55,7 @@ def milestone_values(tenant: Tenant, milestone: Milestone) -> Values:
         "trigger_name": milestone.trigger,
         "revision": milestone.revision,
         "state": milestone.state.value,
+        "installed_at": to_milliseconds(milestone.installed_at),
         "due_at": to_milliseconds(milestone.due_at),
         "window_end_at": _milliseconds(milestone.window_end_at),
         "next_due": to_milliseconds(milestone.next_due),
@@ -67,6 +71,19 @@ def milestone_values(tenant: Tenant, milestone: Milestone) -> Values:
         "error_message": error.message if error else None,
         "error_at": to_milliseconds(error.at) if error else None,
         "error_attempt": error.attempt if error else None,
+    }
+
+
+def due_query_values(query: DueQuery) -> Values:
+    """Return the bindings of a search for what is due."""
+    return {
+        "now": to_milliseconds(query.now),
+        "token_until": to_milliseconds(query.token_until),
+        "max_attempts": query.max_attempts,
+        "manual_attempts": query.manual_attempts,
+        "manual": MANUAL,
+        "refusals": query.refusals,
+        "silent_since": to_milliseconds(query.silent_since),
     }
 
 
@@ -133,10 +150,12 @@ def _record(rows: list[Row]) -> TenantRecord:
             source=InstallationSource(first["source"]),
             installation_id=first["installation_id"],
             app_version=first["app_version"],
+            reinstalled_at=_instant(first["reinstalled_at"]),
         ),
         head=Head(first["head_sequence"], first["head_hash"]),
         milestones=tuple(_milestone(row) for row in rows if row["trigger_name"] is not None),
         paused_at=_instant(first["paused_at"]),
+        uninstalled_at=_instant(first["uninstalled_at"]),
         last_tick_at=_instant(first["last_tick_at"]),
         token_expires_at=_instant(first["token_expires_at"]),
         store_clock_at=_instant(first["store_clock_at"] or None),
@@ -148,6 +167,7 @@ def _milestone(row: Row) -> Milestone:
         trigger=Trigger(row["trigger_name"]),
         revision=row["revision"],
         state=State(row["state"]),
+        installed_at=from_milliseconds(row["evidence_at"]),
         due_at=from_milliseconds(row["due_at"]),
         window_end_at=_instant(row["window_end_at"]),
         next_due=from_milliseconds(row["next_due"]),

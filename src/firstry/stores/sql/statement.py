@@ -2,12 +2,13 @@
 
 _RECORD = """
 SELECT t.cloud_id, t.installed_at, t.source, t.installation_id, t.app_version,
-       t.paused_at, t.last_tick_at, t.head_sequence, t.head_hash,
+       t.reinstalled_at, t.paused_at, t.uninstalled_at, t.last_tick_at,
+       t.head_sequence, t.head_hash,
        k.expires_at AS token_expires_at,
        (SELECT high_water_at FROM store_clock) AS store_clock_at,
-       m.trigger_name, m.revision, m.state, m.due_at, m.window_end_at, m.next_due,
-       m.attempts, m.starts, m.fence, m.lease_until, m.deferral_kind, m.deferrals,
-       m.settled_fence, m.settled_as,
+       m.trigger_name, m.revision, m.state, m.installed_at AS evidence_at,
+       m.due_at, m.window_end_at, m.next_due, m.attempts, m.starts, m.fence, m.lease_until,
+       m.deferral_kind, m.deferrals, m.settled_fence, m.settled_as,
        m.error_code, m.error_message, m.error_at, m.error_attempt,
        d.completed_at, d.report_id
 """
@@ -39,31 +40,38 @@ FROM milestone m
 JOIN tenant t ON t.cloud_id = m.cloud_id
 LEFT JOIN token k ON k.cloud_id = m.cloud_id
 WHERE m.state IN ('scheduled', 'claimed') AND m.next_due <= :now AND t.paused_at IS NULL
-  AND (k.expires_at >= :token_until OR m.window_end_at <= :now OR m.attempts >= :max_attempts)
+  AND (k.expires_at >= :token_until
+       OR m.window_end_at <= :now
+       OR m.attempts >= CASE m.trigger_name WHEN :manual THEN :manual_attempts
+                                            ELSE :max_attempts END
+       OR (m.deferral_kind = 'token' AND m.deferrals >= :refusals
+           AND t.last_tick_at <= :silent_since))
 ORDER BY m.next_due, m.cloud_id
 LIMIT :limit
 """
 
 INSERT_TENANT = """
 INSERT INTO tenant (cloud_id, installed_at, source, installation_id, app_version,
-                    paused_at, last_tick_at, head_sequence, head_hash)
+                    reinstalled_at, paused_at, uninstalled_at, last_tick_at,
+                    head_sequence, head_hash)
 VALUES (:cloud_id, :installed_at, :source, :installation_id, :app_version,
-        :paused_at, :last_tick_at, :head_sequence, :head_hash)
+        :reinstalled_at, :paused_at, :uninstalled_at, :last_tick_at, :head_sequence, :head_hash)
 """
 
 UPDATE_TENANT = """
 UPDATE tenant SET installation_id = :installation_id, app_version = :app_version,
-       paused_at = :paused_at, last_tick_at = :last_tick_at,
+       reinstalled_at = :reinstalled_at, paused_at = :paused_at,
+       uninstalled_at = :uninstalled_at, last_tick_at = :last_tick_at,
        head_sequence = :head_sequence, head_hash = :head_hash
 WHERE cloud_id = :cloud_id AND head_sequence = :expected_sequence
 """
 
 INSERT_MILESTONE = """
-INSERT INTO milestone (cloud_id, trigger_name, revision, state, due_at, window_end_at, next_due,
-    attempts, starts, fence, lease_until, deferral_kind, deferrals, settled_fence, settled_as,
+INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at, due_at,
+    next_due, attempts, starts, fence, lease_until, deferral_kind, deferrals, settled_fence, settled_as,
     error_code, error_message, error_at, error_attempt)
-VALUES (:cloud_id, :trigger_name, :revision, :state, :due_at, :window_end_at, :next_due,
-    :attempts, :starts, :fence, :lease_until, :deferral_kind, :deferrals, :settled_fence,
+VALUES (:cloud_id, :trigger_name, :revision, :state, :installed_at, :due_at, :window_end_at,
+    :next_due, :attempts, :starts, :fence, :lease_until, :deferral_kind, :deferrals, :settled_fence,
     :settled_as, :error_code, :error_message, :error_at, :error_attempt)
 """
 

@@ -15,12 +15,14 @@ from typing import Any
 
 import apsw
 
+from firstry.domain.due import DueQuery
 from firstry.domain.errors import CommitUnknown, Defect, StoreUnavailable
 from firstry.domain.instant import from_milliseconds, to_milliseconds
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.milestone import Milestone, State
 from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
+from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.store import PAGE_LIMIT, ReportHead, T
 from firstry.stores.sql import row, statement
 from firstry.stores.sql.connection import WAIT_SECONDS, Pool, mapped_errors
@@ -44,12 +46,14 @@ class SqliteStore:
         with self._write_lock(), self._pool.connection() as connection:
             with mapped_errors():
                 connection.execute("BEGIN IMMEDIATE")
+            reach(Failpoint.TRANSACTION_BEGUN)
             try:
                 with mapped_errors():
                     before = _read(connection, tenant)
                 change: Change[T] = decide(before)
+                reach(Failpoint.TRANSACTION_DECIDED)
                 if change.after is None:
-                    connection.execute("ROLLBACK")
+                    _roll_back(connection)
                     return change.answer
                 with mapped_errors():
                     _write(connection, before, change.after, change)
@@ -57,21 +61,14 @@ class SqliteStore:
             except BaseException:
                 _roll_back(connection)
                 raise
+            reach(Failpoint.TRANSACTION_WRITTEN)
             _commit(connection)
+            reach(Failpoint.TRANSACTION_COMMITTED)
             return change.answer
 
-    def claimable(
-        self, now: datetime, token_until: datetime, max_attempts: int, limit: int
-    ) -> Sequence[Tenant]:
-        found = self._all(
-            statement.CLAIMABLE,
-            {
-                "now": to_milliseconds(now),
-                "token_until": to_milliseconds(token_until),
-                "max_attempts": max_attempts,
-                "limit": limit,
-            },
-        )
+    def claimable(self, query: DueQuery, limit: int) -> Sequence[Tenant]:
+        bindings = row.due_query_values(query) | {"limit": min(limit, PAGE_LIMIT)}
+        found = self._all(statement.CLAIMABLE, bindings)
         return list(dict.fromkeys(Tenant.from_row(each["cloud_id"]) for each in found))
 
     def token(self, tenant: Tenant) -> SealedToken | None:
@@ -162,6 +159,7 @@ def _write(
         )
     if change.report is not None:
         connection.execute(statement.INSERT_REPORT, row.report_values(change.report))
+    reach(Failpoint.TRANSACTION_HALF_WRITTEN)
     for milestone in after.milestones:
         old = before.milestone(*milestone.key) if before else None
         if milestone != old:

@@ -21,6 +21,8 @@ from firstry.domain.due import Quiet
 from firstry.domain.errors import FirstryError, TenantUnavailable, TokenInvalid
 from firstry.domain.record import Installation, InstallationSource
 from firstry.lifecycle.install import Recorded, record_installation, record_upgrade
+from firstry.lifecycle.uninstall import record_uninstallation
+from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.telemetry import Event
 from firstry.ports.vault import Vault
 from firstry.ports.verifier import Invocation, Route, Verifier
@@ -73,6 +75,10 @@ class Remote:
         """`POST /forge/lifecycle`: an installation, an upgrade, or an event to ignore."""
         return await self._answered(request, Route.LIFECYCLE, self._lifecycle)
 
+    async def uninstall(self, request: Request) -> JSONResponse:
+        """`POST /forge/uninstall`: the site is about to remove the app."""
+        return await self._answered(request, Route.UNINSTALL, self._uninstall)
+
     def close(self) -> None:
         """Wait for the calls that are under way; each is bounded by its deadline."""
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -100,6 +106,7 @@ class Remote:
         except (FirstryError, TimeoutError, ClientDisconnect) as error:
             response = answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
             self._parts.telemetry.emit(Event.INVOCATION_FAILED, detail=_name_of(error))
+        reach(Failpoint.ANSWER_READY)
         self._parts.telemetry.emit(
             Event.INVOCATION_ANSWERED,
             route=route.value,
@@ -167,6 +174,20 @@ class Remote:
             now,
             self._parts.policy,
             token=self._vault.seal(invocation.tenant, token) if token is not None else None,
+        )
+
+    async def _uninstall(self, call: _Call) -> JSONResponse:
+        invocation, is_uninstalled = await self._in_thread(self._record_uninstallation, call)
+        if is_uninstalled:
+            reason, message = "UNINSTALL_RECORDED", "the uninstallation is recorded"
+        else:
+            reason, message = Recorded.IGNORED, _EVENT_MESSAGES[Recorded.IGNORED]
+        return answer.event_response(reason, message, invocation.tenant, call.now)
+
+    def _record_uninstallation(self, call: _Call) -> tuple[Invocation, bool]:
+        invocation = self._verified(call)
+        return invocation, record_uninstallation(
+            self._parts.store, invocation.tenant, invocation.installation_id, call.now
         )
 
     def _verified(self, call: _Call) -> Invocation:

@@ -15,7 +15,9 @@ CREATE TABLE tenant (
     source          TEXT NOT NULL,
     installation_id TEXT,
     app_version     TEXT,
+    reinstalled_at  INTEGER,
     paused_at       INTEGER,
+    uninstalled_at  INTEGER,
     last_tick_at    INTEGER,
     head_sequence   INTEGER NOT NULL,
     head_hash       TEXT NOT NULL
@@ -34,6 +36,7 @@ CREATE TABLE milestone (
     revision      INTEGER NOT NULL CHECK (revision >= 1),
     state         TEXT NOT NULL CHECK (state IN
         ('scheduled', 'claimed', 'completed', 'missed', 'discarded', 'cancelled')),
+    installed_at  INTEGER NOT NULL,
     due_at        INTEGER NOT NULL,
     window_end_at INTEGER,
     next_due      INTEGER NOT NULL,
@@ -119,6 +122,9 @@ BEGIN SELECT RAISE(ABORT, 'a milestone starts scheduled'); END;
 CREATE TRIGGER milestone_end_is_final BEFORE UPDATE ON milestone
 WHEN OLD.state IN ('completed', 'missed', 'discarded', 'cancelled')
 BEGIN SELECT RAISE(ABORT, 'a finished milestone never changes'); END;
+CREATE TRIGGER milestone_evidence_stays BEFORE UPDATE ON milestone
+WHEN NEW.installed_at <> OLD.installed_at OR NEW.due_at <> OLD.due_at
+BEGIN SELECT RAISE(ABORT, 'a due time never moves'); END;
 CREATE TRIGGER milestone_counts_rise BEFORE UPDATE ON milestone
 WHEN NEW.fence < OLD.fence OR NEW.starts < OLD.starts
 BEGIN SELECT RAISE(ABORT, 'fence and starts never fall'); END;

@@ -1,0 +1,206 @@
+"""How the text of a setting becomes a value. Everything unusable raises ValueError.
+
+The message of the error says what is expected; it never repeats the text, which
+may be a secret.
+"""
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+from firstry.domain.evidence import Dataset
+from firstry.domain.policy import MANUAL, Trigger
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+APP_ARI = "ari:cloud:ecosystem::app/"
+_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?|\[[0-9a-f:]+\](:\d{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A named 32-byte key. Its bytes never show in a representation."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `90s`, `30m`, `2h` or `1d`; anything else raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("a duration is a number and a unit: s, m, h or d")
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise ValueError("the duration is too long") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (without port) is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def duration_between(low: timedelta, high: timedelta | None) -> Callable[[str], timedelta]:
+    """Return a reader of durations of at least `low` and below `high`."""
+
+    def parse(text: str) -> timedelta:
+        duration = parse_duration(text)
+        if duration < low or (high is not None and duration >= high):
+            raise ValueError(
+                f"must be at least {low.total_seconds():g} s"
+                + (f" and less than {high.total_seconds():g} s" if high else "")
+            )
+        return duration
+
+    return parse
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """Return a reader that takes one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _list_of(text: str) -> list[str]:
+    items = [item.strip() for item in text.split(",")]
+    if not all(items) or len(set(items)) != len(items):
+        raise ValueError("must be a comma-separated list without gaps or repeats")
+    return items
+
+
+def parse_database_url(text: str) -> str:
+    """Read the URL of a store."""
+    if not text.startswith("sqlite:///") or text == "sqlite:///":
+        raise ValueError("must name a SQLite file as sqlite:///PATH")
+    return text
+
+
+def parse_app_id(text: str) -> str:
+    """Return the app's bare UUID, lower-cased, from it or from its ARI."""
+    uuid = text.removeprefix(APP_ARI).lower()
+    if not _UUID.fullmatch(uuid):
+        raise ValueError("must be the app's ARI or its bare UUID")
+    return uuid
+
+
+def parse_jwks_url(text: str) -> str:
+    """Read the URL of a key set: https, or http on loopback."""
+    url = urlsplit(text)
+    host = url.hostname or ""
+    if not host or url.scheme not in ("https", "http"):
+        raise ValueError("must be a URL")
+    if url.scheme == "http" and not is_loopback(host):
+        raise ValueError("must be https; plain http only on loopback")
+    return text
+
+
+def parse_environments(text: str) -> frozenset[str]:
+    """Read names of Forge environments."""
+    names = _list_of(text)
+    if not all(re.fullmatch(r"[A-Z]{1,20}", name) for name in names):
+        raise ValueError("must be names in capital letters")
+    return frozenset(names)
+
+
+def parse_api_hosts(text: str) -> tuple[str, ...]:
+    """Read hosts that a token may be sent to, each `host` or `host:port`."""
+    hosts = [host.lower() for host in _list_of(text)]
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError("each must be host or host:port, without scheme or path")
+    return tuple(hosts)
+
+
+def parse_key(text: str) -> Key:
+    """Read `id:base64url(32 bytes)`, padded or not; else raise ValueError."""
+    key_id, colon, encoded = text.strip().partition(":")
+    if not colon or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", key_id):
+        raise ValueError("a key is written id:base64url")
+    try:
+        secret = base64.b64decode(
+            encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4), b"-_", validate=True
+        )
+    except (ValueError, binascii.Error):
+        raise ValueError("the key is not base64url") from None
+    if len(secret) != 32:
+        raise ValueError("the key is not 32 bytes long")
+    return Key(key_id, secret)
+
+
+def parse_keys(text: str) -> tuple[Key, ...]:
+    """Read keys with different ids."""
+    keys = tuple(parse_key(part) for part in text.split(","))
+    if len({key.key_id for key in keys}) != len(keys):
+        raise ValueError("two keys have the same id")
+    return keys
+
+
+def parse_triggers(text: str) -> tuple[tuple[Trigger, timedelta], ...]:
+    """Read triggers as NAME=AGE, ages rising."""
+    found: list[tuple[Trigger, timedelta]] = []
+    for part in _list_of(text):
+        name, _, age = part.partition("=")
+        if not re.fullmatch(r"[A-Z0-9_]{1,40}", name) or name == MANUAL:
+            raise ValueError("a trigger's name is 1-40 of A-Z, 0-9, _ and not MANUAL")
+        found.append((Trigger(name), parse_duration(age)))
+    ages = [age for _, age in found]
+    if len({name for name, _ in found}) != len(found):
+        raise ValueError("two triggers have the same name")
+    if ages[0] <= timedelta() or any(a >= b for a, b in pairwise(ages)):
+        raise ValueError("ages must be above zero and rise from one trigger to the next")
+    return tuple(found)
+
+
+def parse_backoff(text: str) -> tuple[timedelta, ...]:
+    """Read waits, each above 0 and at most 24 h."""
+    waits = tuple(parse_duration(part.strip()) for part in text.split(","))
+    if not all(timedelta() < wait <= timedelta(hours=24) for wait in waits):
+        raise ValueError("each wait must be above 0 and at most 24h")
+    return waits
+
+
+def parse_rate(text: str) -> int:
+    """Read a rate as N/h and return N."""
+    match = re.fullmatch(r"(\d{1,4})/h", text)
+    if match is None or int(match[1]) < 1:
+        raise ValueError("must be a whole number of at least 1 an hour")
+    return int(match[1])
+
+
+def parse_datasets(text: str) -> frozenset[Dataset]:
+    """Read names of datasets that can be collected."""
+    try:
+        chosen = frozenset(Dataset(name) for name in _list_of(text))
+    except ValueError:
+        raise ValueError("each must be the name of a dataset") from None
+    if Dataset.AUTOMATION_RULES in chosen:
+        raise ValueError("Jira offers no supported way to read Automation Rules")
+    return chosen

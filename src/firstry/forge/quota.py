@@ -1,0 +1,45 @@
+"""What the platform said about its limits, remembered so that nobody asks in vain.
+
+A spent quota is the app's over all tenants or one tenant's own; either way no
+request is sent until the instant at which it is filled again. Held in the
+process: after a restart the first answer tells it anew.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from firstry.domain.tenant import CloudId, Tenant
+
+GLOBAL = "jira-quota-global-based"
+DEFAULT_WAIT = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(hours=1)
+TENANTS_KEPT = 10_000
+
+
+class QuotaHolds:
+    """Until when the app, or one tenant, may not ask. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._app_until: datetime | None = None
+        self._tenant_until: dict[CloudId, datetime] = {}
+
+    def held_until(self, tenant: Tenant, now: datetime) -> datetime | None:
+        """Return when `tenant` may be asked again, or None if it may be asked now."""
+        with self._lock:
+            ends = (self._app_until, self._tenant_until.get(tenant.cloud_id))
+            return max((end for end in ends if end is not None and now < end), default=None)
+
+    def hold(
+        self, tenant: Tenant, headers: Mapping[str, str], retry_at: datetime | None, now: datetime
+    ) -> None:
+        """Remember a spent quota: the app's if the platform says so, else the tenant's."""
+        until = min(retry_at or now + DEFAULT_WAIT, now + LONGEST_WAIT)
+        with self._lock:
+            if headers.get("ratelimit-reason") == GLOBAL:
+                self._app_until = max(until, self._app_until or until)
+                return
+            if len(self._tenant_until) >= TENANTS_KEPT:
+                self._tenant_until = {k: v for k, v in self._tenant_until.items() if now < v}
+            self._tenant_until[tenant.cloud_id] = until

@@ -1,0 +1,47 @@
+"""Pause a tenant and let it go on: while paused nothing is claimed and nothing ends."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from firstry.domain.errors import Conflict, NotFound
+from firstry.domain.ledger import OPERATOR, Entry
+from firstry.domain.record import Change, TenantRecord, ledgered
+from firstry.domain.tenant import Tenant
+from firstry.ports.store import Store
+
+PAUSED = "PAUSED"
+RESUMED = "RESUMED"
+
+
+def pause(store: Store, tenant: Tenant, reason: str, now: datetime) -> TenantRecord:
+    """Pause `tenant` and return its record; an attempt that is running may still settle.
+
+    Raises NotFound for an unknown tenant and Conflict if it is paused already.
+    """
+    return _switch(store, tenant, reason, now, to_pause=True)
+
+
+def resume(store: Store, tenant: Tenant, reason: str, now: datetime) -> TenantRecord:
+    """Let `tenant` go on and return its record; what is due may be claimed at once.
+
+    A window that ended while paused is then written as missed. Raises NotFound
+    for an unknown tenant and Conflict if it is not paused.
+    """
+    return _switch(store, tenant, reason, now, to_pause=False)
+
+
+def _switch(
+    store: Store, tenant: Tenant, reason: str, now: datetime, *, to_pause: bool
+) -> TenantRecord:
+    def decide(record: TenantRecord | None) -> Change[TenantRecord]:
+        if record is None:
+            raise NotFound(f"there is no tenant {tenant.cloud_id}", "see `firstry tenants list`")
+        if to_pause == (record.paused_at is not None):
+            state = "paused already" if to_pause else "not paused"
+            raise Conflict(f"tenant {tenant.cloud_id} is {state}")
+        switched = replace(record, paused_at=now if to_pause else None)
+        entry = Entry(PAUSED if to_pause else RESUMED, now, OPERATOR, {"reason": reason})
+        after, sealed = ledgered(switched, [entry])
+        return Change(after, after, sealed)
+
+    return store.transact(tenant, now, decide)
