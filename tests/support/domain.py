@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from firstry.domain.claim import Claim, claim
-from firstry.domain.due import Quiet
+from firstry.domain.due import Quiet, due_query
 from firstry.domain.evidence import (
     Count,
     CountMethod,
@@ -24,9 +24,8 @@ from firstry.domain.evidence import (
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.milestone import Milestone
 from firstry.domain.outcome import Completed, Outcome
-from firstry.domain.policy import TOKEN_MARGIN, Policy, Trigger
+from firstry.domain.policy import Policy, Trigger
 from firstry.domain.record import (
-    Change,
     Installation,
     InstallationSource,
     SealedToken,
@@ -36,7 +35,7 @@ from firstry.domain.record import (
 from firstry.domain.report.generate import generate
 from firstry.domain.settle import Fenced, Settled, settle
 from firstry.domain.tenant import Tenant
-from firstry.domain.wake import wake
+from firstry.domain.wake import forget_token, wake
 from firstry.lifecycle.install import Recorded, record_installation
 from firstry.ports.store import ReportHead, Store
 
@@ -119,24 +118,9 @@ def settle_at(
     )
 
 
-def pause_at(store: Store, now: datetime, who: Tenant = TENANT, *, paused: bool = True) -> None:
-    """Set or clear the pause flag, as an operator's act will."""
-
-    def decide(record: TenantRecord | None) -> Change[None]:
-        assert record is not None
-        return Change(None, replace(record, paused_at=now if paused else None))
-
-    store.transact(who, now, decide)
-
-
-def forget_token(store: Store, now: datetime, who: Tenant = TENANT) -> None:
+def drop_token(store: Store, now: datetime, who: Tenant = TENANT) -> None:
     """Delete the tenant's token, as the vault does."""
-
-    def decide(record: TenantRecord | None) -> Change[None]:
-        assert record is not None
-        return Change(None, replace(record, token_expires_at=None))
-
-    store.transact(who, now, decide)
+    store.transact(who, now, lambda record: forget_token(record, None))
 
 
 def complete(
@@ -155,10 +139,10 @@ def complete(
 
 
 def completed(held: Claim, evidence: Evidence | None = None) -> Completed:
-    """Return the outcome of a generation for `held`."""
+    """Return the outcome of a generation for `held`. Its signature is not a real one."""
     seen = evidence if evidence is not None else site_evidence(asked_at=held.decided_at)
     entries = tuple(reading.entry() for reading in seen.readings())
-    return Completed(generate(held, seen), entries)
+    return Completed(replace(generate(held, seen), envelope=b"an envelope"), entries)
 
 
 def known(store: Store, who: Tenant = TENANT) -> TenantRecord:
@@ -241,5 +225,4 @@ def claimable_at(
     store: Store, now: datetime, policy: Policy = DEFAULT, limit: int = 100
 ) -> Sequence[Tenant]:
     """List what the worker would take up at `now`."""
-    until = now + policy.generation_timeout + TOKEN_MARGIN
-    return store.claimable(now, until, policy.max_attempts, limit)
+    return store.claimable(due_query(now, policy), limit)

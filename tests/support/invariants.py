@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from firstry.domain.instant import parse_instant
 from firstry.domain.ledger import SealedEntry, first_break
 from firstry.domain.milestone import Act, Milestone, State
 from firstry.domain.policy import Policy
@@ -59,7 +60,7 @@ def breaches_of(seen: Snapshot, policy: Policy) -> list[str]:
         name = f"{milestone.trigger} revision {milestone.revision}"
         found += [f"{breach} ({name})" for breach in _as_replayed(milestone, replayed)]
         found += [f"{breach} ({name})" for breach in _in_time(seen, milestone, replayed, policy)]
-        found += [f"{breach} ({name})" for breach in _fences(replayed, policy)]
+        found += [f"{breach} ({name})" for breach in _fences(milestone, replayed, policy)]
     return found
 
 
@@ -146,9 +147,12 @@ def _in_time(
     seen: Snapshot, milestone: Milestone, replayed: Replayed, policy: Policy
 ) -> Iterator[str]:
     """I7, I8: nothing starts early, and no window is closed early."""
+    allowed = policy.attempts_allowed(milestone.trigger)
     age = dict(policy.triggers).get(milestone.trigger)
-    if age is not None and milestone.due_at != seen.record.installation.installed_at + age:
-        yield "I8: the due time does not come from the installation evidence"
+    if age is not None and milestone.due_at != milestone.installed_at + age:
+        yield "I8: the due time is not the age of its trigger after the installation"
+    if milestone.installed_at not in _evidence_of_installation(seen):
+        yield "I8: the installation time is in no evidence"
     for attempt in replayed.claims:
         if attempt.at < milestone.due_at:
             yield "I8: claimed before it was due"
@@ -159,16 +163,23 @@ def _in_time(
     for end in replayed.ends:
         if end.act is Act.MISS and not _is_over(milestone.window_end_at, end.at):
             yield "I10: missed inside its window"
-        if end.act is Act.DISCARD and replayed.attempts < policy.max_attempts:
+        if end.act is Act.DISCARD and end.attempts < allowed:
             yield "I10: discarded with attempts left"
 
 
-def _fences(replayed: Replayed, policy: Policy) -> Iterator[str]:
+def _evidence_of_installation(seen: Snapshot) -> set[datetime]:
+    told = [json.loads(entry.body)["detail"].get("installed_at") for entry in seen.entries]
+    return {parse_instant(instant) for instant in told if instant is not None}
+
+
+def _fences(milestone: Milestone, replayed: Replayed, policy: Policy) -> Iterator[str]:
     """I4, I6: each claim has its own fence and its own start, and attempts are limited."""
     handed_out = [attempt.fence for attempt in replayed.claims]
     if any(after <= before for before, after in pairwise(handed_out)):
         yield "I4: a fence was handed out twice"
-    if any(attempt.number > policy.max_attempts for attempt in replayed.claims):
+    if any(
+        attempt.number > policy.attempts_allowed(milestone.trigger) for attempt in replayed.claims
+    ):
         yield "I6: more attempts than the limit"
 
 

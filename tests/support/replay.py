@@ -14,6 +14,7 @@ from firstry.domain.instant import parse_instant
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.milestone import Act, Milestone, State
 from firstry.domain.policy import Policy
+from firstry.lifecycle.manual import MANUAL_REQUESTED
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -30,17 +31,20 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An end without a report."""
+    """An end without a report, and the attempts that were charged until then."""
 
     act: Act
     at: datetime
+    attempts: int
 
 
 @dataclass(slots=True)
 class Replayed:
     """Where the ledger leads to, and what it tells on the way."""
 
+    due_at: datetime
     next_due: datetime
+    is_armed: bool = False
     state: State = State.SCHEDULED
     attempts: int = 0
     starts: int = 0
@@ -55,19 +59,35 @@ class Replayed:
 
 def replay(entries: Sequence[SealedEntry], milestone: Milestone, policy: Policy) -> Replayed:
     """Return what the entries of `milestone` lead to, from its due time on."""
-    told = Replayed(next_due=milestone.due_at)
+    told = Replayed(due_at=milestone.due_at, next_due=milestone.due_at)
     for sealed in entries:
         entry = json.loads(sealed.body)
         detail = entry["detail"]
-        if (detail.get("trigger"), detail.get("revision")) == milestone.key:
-            _STEPS.get(entry["kind"], _nothing)(
-                told, parse_instant(entry["at"]), detail, policy.waits
-            )
+        for each in detail.get("armed", ()):
+            if _names(each, milestone):
+                _arm(told, parse_instant(each["due_at"]))
+        step = _STEPS.get(entry["kind"])
+        if step is not None and _names(detail, milestone):
+            step(told, parse_instant(entry["at"]), detail, policy.waits)
+    if not told.is_armed:
+        told.findings.append("I15: it was armed without an entry")
     return told
 
 
 Detail = dict[str, Any]
 Waits = Sequence[timedelta]
+
+
+def _names(detail: Detail, milestone: Milestone) -> bool:
+    return (detail.get("trigger"), detail.get("revision")) == milestone.key
+
+
+def _arm(told: Replayed, due_at: datetime) -> None:
+    if told.is_armed:
+        told.findings.append("I3: armed twice")
+    if due_at != told.due_at:
+        told.findings.append("I8: armed for another due time than it has")
+    told.is_armed = True
 
 
 def _claim(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
@@ -115,28 +135,49 @@ def _discard(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None
     _ended(told, Act.DISCARD, State.DISCARDED, at)
 
 
+def _cancel(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
+    _ended(told, Act.CANCEL, State.CANCELLED, at)
+
+
 def _ended(told: Replayed, act: Act, state: State, at: datetime) -> None:
-    if told.state not in (State.SCHEDULED, State.CLAIMED):
-        told.findings.append(f"I3: {act} after {told.state}")
-    _refuse_under_lease(told, act, at)
-    told.ends.append(Ended(act, at))
+    _refuse_after_end(told, act)
+    if act is not Act.CANCEL:
+        _refuse_under_lease(told, act, at)
+    told.ends.append(Ended(act, at, told.attempts))
     told.state, told.lease_until = state, None
 
 
 def _retry(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
-    if told.state not in (State.SCHEDULED, State.CLAIMED):
-        told.findings.append(f"I3: retried after {told.state}")
+    _refuse_after_end(told, Act.RETRY)
     _refuse_under_lease(told, Act.RETRY, at)
-    told.state, told.lease_until, told.next_due = State.SCHEDULED, None, at
+    told.state, told.lease_until = State.SCHEDULED, None
+    told.next_due = min(told.next_due, at)
+
+
+def _ask(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
+    if told.is_armed:
+        _retry(told, at, detail, waits)
+    else:
+        _arm(told, at)
+
+
+def _reset(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
+    if not told.is_armed:
+        _arm(told, told.due_at)
+        return
+    _refuse_after_end(told, Act.RESET)
+    told.state, told.lease_until = State.SCHEDULED, None
+    told.attempts, told.fence, told.next_due = 0, told.fence + 1, told.due_at
+
+
+def _refuse_after_end(told: Replayed, act: Act) -> None:
+    if told.state not in (State.SCHEDULED, State.CLAIMED):
+        told.findings.append(f"I3: {act} after {told.state}")
 
 
 def _refuse_under_lease(told: Replayed, act: Act, at: datetime) -> None:
     if told.lease_until is not None and at < told.lease_until:
         told.findings.append(f"I5: {act} while an attempt held it")
-
-
-def _nothing(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
-    pass
 
 
 def _wait(attempt: int, waits: Waits) -> timedelta:
@@ -150,5 +191,8 @@ _STEPS = {
     Act.DEFER.value: _defer,
     Act.MISS.value: _miss,
     Act.DISCARD.value: _discard,
+    Act.CANCEL.value: _cancel,
     Act.RETRY.value: _retry,
+    Act.RESET.value: _reset,
+    MANUAL_REQUESTED: _ask,
 }

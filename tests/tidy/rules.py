@@ -23,8 +23,9 @@ BANNED_PREFIXES = ("do_", "process_")
 CLOCKS = frozenset({"src/firstry/stores/clock.py"})
 """Modules that may read the time of the machine: the adapters behind `ports.clock`."""
 
-BROAD_EXCEPTS = {"src/firstry/scheduler/attempt.py": 1}
-"""How many `except Exception` a module may hold: one, where an attempt meets the unexpected."""
+BROAD_EXCEPTS = {"src/firstry/scheduler/attempt.py": 1, "src/firstry/cli/main.py": 1}
+"""How many `except Exception` a module may hold: one where an attempt meets the unexpected,
+one at the door of the process, which has to exit with a code and without a stack."""
 
 SETTINGS = frozenset({"src/firstry/config.py"})
 """Modules that may read the environment."""

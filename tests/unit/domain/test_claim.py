@@ -11,6 +11,7 @@ from firstry.domain.due import Quiet, Reason
 from firstry.domain.milestone import LastError, State
 from firstry.domain.outcome import Failed
 from firstry.domain.policy import Policy
+from firstry.lifecycle.pause import pause, resume
 from firstry.stores.memory import MemoryStore
 from support.domain import (
     AUTO_12H,
@@ -26,7 +27,6 @@ from support.domain import (
     install,
     known,
     milestone_of,
-    pause_at,
     settle_at,
     won,
 )
@@ -227,9 +227,9 @@ def test_an_unknown_tenant_is_not_written() -> None:
 
 
 def test_a_paused_tenant_is_neither_claimed_nor_closed(store: MemoryStore) -> None:
-    pause_at(store, at(1))
+    pause(store, TENANT, "reason", at(1))
     assert claim(known(store), at(24), DEFAULT).after is None
-    pause_at(store, at(25), paused=False)
+    resume(store, TENANT, "reason", at(25))
     assert won(store, at(25)).trigger == AUTO_24H
 
 

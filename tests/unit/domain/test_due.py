@@ -11,20 +11,21 @@ from firstry.domain.milestone import Act, State
 from firstry.domain.outcome import Deferred, Failed
 from firstry.domain.policy import CLOCK_TOLERANCE, CatchUp, DeferralKind, Policy, Trigger
 from firstry.domain.record import TenantRecord
+from firstry.lifecycle.pause import pause
 from firstry.stores.memory import MemoryStore
 from support.domain import (
     AUTO_12H,
     AUTO_24H,
     DEFAULT,
     MOMENT,
+    TENANT,
     at,
     claim_at,
     complete,
-    forget_token,
+    drop_token,
     install,
     known,
     milestone_of,
-    pause_at,
     settle_at,
     tenant,
     won,
@@ -83,17 +84,17 @@ def _without_token(store: MemoryStore) -> None:
 
 def _done_then_without_token(store: MemoryStore) -> None:
     _done_at_12(store)
-    forget_token(store, at(13))
+    drop_token(store, at(13))
 
 
 def _paused(store: MemoryStore) -> None:
     install(store)
-    pause_at(store, at(1))
+    pause(store, TENANT, "reason", at(1))
 
 
 def _paused_without_token(store: MemoryStore) -> None:
     _without_token(store)
-    pause_at(store, at(1))
+    pause(store, TENANT, "reason", at(1))
 
 
 def _with_a_clock_ahead(store: MemoryStore) -> None:

@@ -14,6 +14,7 @@ SCHEDULED = Milestone(
     trigger=AUTO_12H,
     revision=1,
     state=State.SCHEDULED,
+    installed_at=at(0),
     due_at=at(12),
     window_end_at=at(24),
     next_due=at(12),

@@ -90,16 +90,15 @@ def test_success_writes_what_was_read_before_what_was_made(store: MemoryStore) -
 def test_a_failure_waits_by_its_number(store: MemoryStore, failures: int, minutes: int) -> None:
     """P6, I7: 30 min, 2 h, 24 h, 24 h, counted from when it failed."""
     now = at(24)
-    for _ in range(failures):
-        held = won(store, now)
-        failed_at = now + timedelta(seconds=90)
-        after = accepted(store, held, FAILED, failed_at).milestone
-        now = after.next_due
+    for _ in range(failures - 1):
+        now = accepted(store, won(store, now), FAILED, now).milestone.next_due
+    failed_at = now + timedelta(seconds=90)
+    after = accepted(store, won(store, now), FAILED, failed_at).milestone
     assert after.next_due == failed_at + timedelta(minutes=minutes)
     assert (after.state, after.attempts) == (State.SCHEDULED, failures)
     assert after.last_error == LastError(FAILED.code, FAILED.message, failed_at, failures)
-    assert isinstance(claim_at(store, now - MOMENT), Quiet)
-    assert won(store, now).attempt == failures + 1
+    assert isinstance(claim_at(store, after.next_due - MOMENT), Quiet)
+    assert won(store, after.next_due).attempt == failures + 1
 
 
 def test_a_failure_leaves_no_marker_and_no_report(store: MemoryStore) -> None:
@@ -176,9 +175,9 @@ def test_one_deferral_too_many_is_charged_as_a_failure(
 @pytest.mark.parametrize("between", [THROTTLED, FAILED], ids=["another kind", "a failure"])
 def test_only_deferrals_in_a_row_are_too_many(store: MemoryStore, between: Outcome) -> None:
     now = at(24)
-    for outcome in [REFUSED] * 5 + [between] + [REFUSED] * 5:
-        answer = accepted(store, won(store, now), outcome, now)
-        now = answer.milestone.next_due
+    for outcome in [REFUSED] * 5 + [between] + [REFUSED] * 4:
+        now = accepted(store, won(store, now), outcome, now).milestone.next_due
+    answer = accepted(store, won(store, now), REFUSED, now)
     assert (answer.act, answer.milestone.deferrals) == (Act.DEFER, 5)
 
 

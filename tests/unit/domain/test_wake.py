@@ -9,16 +9,17 @@ from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet, Reason
 from firstry.domain.record import SealedToken
 from firstry.domain.wake import outlives, wake
+from firstry.lifecycle.pause import pause
 from firstry.stores.memory import MemoryStore
 from support.domain import (
     DEFAULT,
     MOMENT,
+    TENANT,
     at,
     claim_at,
     complete,
     install,
     known,
-    pause_at,
     tick_at,
     token,
 )
@@ -105,7 +106,7 @@ def test_a_tick_of_an_unknown_tenant_writes_nothing(brought: SealedToken | None)
 
 
 def _pause(store: MemoryStore) -> None:
-    pause_at(store, at(10))
+    pause(store, TENANT, "reason", at(10))
 
 
 def _finish(store: MemoryStore) -> None:

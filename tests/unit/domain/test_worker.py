@@ -1,0 +1,264 @@
+"""The worker: every tenant that is due, within its slots, and an end to every pass."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from firstry.domain.claim import Claim
+from firstry.domain.due import Quiet, Reason
+from firstry.domain.errors import StoreUnavailable
+from firstry.domain.milestone import Act, State
+from firstry.domain.policy import CatchUp, Policy
+from firstry.domain.settle import Settled
+from firstry.lifecycle.pause import pause
+from firstry.ports.evidence import Collected, TokenRefused, Unreadable
+from firstry.ports.telemetry import Event
+from firstry.ports.vault import SystemToken
+from firstry.scheduler.attempt import begin
+from firstry.scheduler.runner import Busy, Runner, Running
+from firstry.scheduler.tick import tick
+from firstry.scheduler.worker import run_once, run_pass, run_until
+from firstry.stores.memory import MemoryStore
+from support.attempt import Bench, FalteringStore, GlassVault, lost
+from support.domain import (
+    AUTO_12H,
+    AUTO_24H,
+    INSTALLED_AT,
+    TENANT,
+    all_reports,
+    at,
+    install,
+    milestone_of,
+    site_evidence,
+    tenant,
+)
+
+SOON_SECONDS = 10.0
+
+
+def acts(runs: list[Running]) -> list[tuple[str, Act]]:
+    """Return tenant and end of every attempt."""
+    ends = [(run.claim.tenant.cloud_id, run.settled.result(SOON_SECONDS)) for run in runs]
+    return sorted((who, end.act) for who, end in ends if isinstance(end, Settled))
+
+
+def test_one_pass_serves_every_tenant_that_is_due() -> None:
+    """P3, P18: each from its own site, and no count is lost among them."""
+    bench = Bench(MemoryStore())
+    for number in range(5):
+        install(bench.store, tenant(number))
+    install(bench.store, tenant(5), installed_at=at(1))
+    runner = Runner(bench.parts, 4)
+    done = run_once(bench.parts, runner)
+    runner.close()
+    assert acts(done) == [(tenant(number).cloud_id, Act.COMPLETE) for number in range(5)]
+    assert {report.tenant for report in all_reports(bench.store, None)} == set(
+        map(tenant, range(5))
+    )
+    assert milestone_of(bench.store, AUTO_12H, tenant(5)).state is State.SCHEDULED
+
+
+def test_a_site_that_fails_holds_up_no_other() -> None:
+    bench = Bench(MemoryStore())
+    bad, refused, good = map(tenant, range(3))
+    for who in (bad, refused, good):
+        install(bench.store, who)
+    bench.shelf.special[bad.cloud_id] = lambda who, deadline: Unreadable("JIRA_5XX", "503")
+    bench.shelf.special[refused.cloud_id] = lambda who, deadline: TokenRefused()
+    runner = Runner(bench.parts, 1)
+    done = run_once(bench.parts, runner)
+    runner.close()
+    assert acts(done) == [
+        (bad.cloud_id, Act.FAIL),
+        (refused.cloud_id, Act.DEFER),
+        (good.cloud_id, Act.COMPLETE),
+    ]
+
+
+def test_a_pass_takes_one_attempt_of_a_tenant_and_once_takes_them_all() -> None:
+    policy = Policy(catch_up=CatchUp.ALL)
+    for run, expected in ((run_pass, 1), (run_once, 2)):
+        bench = Bench(MemoryStore(), policy=policy)
+        install(bench.store, policy=policy)
+        bench.clock.pass_by(12 * 3600)
+        runner = Runner(bench.parts, 2)
+        done = run(bench.parts, runner)
+        runner.close()
+        assert len(done) == len(all_reports(bench.store)) == expected
+
+
+def test_nothing_due_is_the_end() -> None:
+    bench = Bench(MemoryStore())
+    runner = Runner(bench.parts, 1)
+    assert run_once(bench.parts, runner) == []
+    install(bench.store, token_until=None)
+    install(bench.store, tenant(1))
+    pause(bench.store, tenant(1), "reason", at(1))
+    assert run_once(bench.parts, runner) == []
+    runner.close()
+    assert bench.shelf.asked == []
+
+
+def test_ends_are_written_without_a_token_and_end_the_pass() -> None:
+    """P10: a window that nobody could use is written as missed by the worker too."""
+    bench = Bench(MemoryStore())
+    install(bench.store, token_until=None)
+    bench.clock.pass_by(12 * 3600)
+    runner = Runner(bench.parts, 1)
+    assert run_once(bench.parts, runner) == []
+    runner.close()
+    assert milestone_of(bench.store, AUTO_12H).state is State.MISSED
+
+
+def test_a_clock_behind_the_store_starts_nothing_and_ends() -> None:
+    """I14: and the pass does not turn for ever."""
+    bench = Bench(MemoryStore())
+    install(bench.store)
+    install(bench.store, tenant(1), now=at(14))
+    runner = Runner(bench.parts, 1)
+    assert run_once(bench.parts, runner) == []
+    runner.close()
+    assert milestone_of(bench.store, AUTO_12H).starts == 0
+
+
+class _Gate:
+    """A site whose answer waits until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Semaphore(0)
+        self.opened = threading.Event()
+
+    def collect(self, who: object, deadline: float) -> Collected:
+        self.reached.release()
+        assert self.opened.wait(SOON_SECONDS)
+        return site_evidence()
+
+
+def test_without_a_free_slot_nothing_is_claimed() -> None:
+    bench = Bench(MemoryStore())
+    gate = _Gate()
+    bench.shelf.usual = gate.collect
+    install(bench.store, tenant(1))
+    install(bench.store, tenant(2))
+    runner = Runner(bench.parts, 1)
+    (first,) = run_pass(bench.parts, runner)
+    assert gate.reached.acquire(timeout=SOON_SECONDS)
+    waiting = tenant(2) if first.claim.tenant == tenant(1) else tenant(1)
+    started = runner.start(lambda: begin(bench.parts, waiting, at(12)), 0.0)
+    assert isinstance(started, Busy)
+    assert milestone_of(bench.store, AUTO_12H, waiting).starts == 0
+    gate.opened.set()
+    assert len(acts([first])) == 1
+    assert len(acts(run_once(bench.parts, runner))) == 1
+    runner.close()
+
+
+def test_a_slot_comes_back_after_a_quiet_answer_and_after_an_error() -> None:
+    store = FalteringStore()
+    install(store)
+    bench = Bench(store)
+    runner = Runner(bench.parts, 1)
+    quiet = runner.start(lambda: begin(bench.parts, tenant(9), at(12)), 0.0)
+    assert isinstance(quiet, Quiet)
+    store.before += lost(1)
+    with pytest.raises(StoreUnavailable):
+        runner.start(lambda: begin(bench.parts, TENANT, at(12)), 0.0)
+    started = runner.start(lambda: begin(bench.parts, TENANT, at(12)), 0.0)
+    assert isinstance(started, Running)
+    runner.close()
+    assert started.settled.done()
+
+
+class _Rounds(threading.Event):
+    """A stop sign that shows itself after so many looks, without a wait between them."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.left = rounds
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        self.left -= 1
+        return self.left < 0
+
+
+def test_a_pass_that_fails_is_told_and_the_next_one_comes() -> None:
+    """P25: a fault of the store is a fault, and no end of the worker."""
+    store = FalteringStore()
+    install(store)
+    store.listing += lost(1)
+    bench = Bench(store)
+    runner = Runner(bench.parts, 1)
+    stop = _Rounds(2)
+    run_until(stop, bench.parts, runner)
+    runner.close()
+    assert len(all_reports(bench.store)) == 1
+    assert bench.notebook.told[0] == (
+        Event.WORKER_PASS_FAILED,
+        {"error_code": "STORE_UNAVAILABLE", "cloud_id": None},
+    )
+    assert len(stop.waits) == 3
+    assert all(wait is not None and 2.5 <= wait <= 7.5 for wait in stop.waits)
+
+
+def system_token(expires_at_hours: float) -> SystemToken:
+    return SystemToken("bearer", "https://api.atlassian.com/ex/jira/site", at(expires_at_hours))
+
+
+def test_an_idle_tick_is_one_read_and_no_write() -> None:
+    """P16: nothing is opened for writing and nothing is sealed."""
+    store = FalteringStore()
+    install(store, token_until=at(40))
+    bench, vault = Bench(store), GlassVault()
+    tick(bench.parts, vault, TENANT, system_token(41), at(1))
+    writes = store.transactions
+    for minutes in (5, 10, 15):
+        answer = tick(bench.parts, vault, TENANT, system_token(41), at(1, minutes))
+        assert isinstance(answer, Quiet)
+    assert (store.transactions, vault.sealed) == (writes, 1)
+
+
+def test_a_tick_claims_and_is_performed_like_any_other() -> None:
+    """Contract F."""
+    bench, vault = Bench(MemoryStore()), GlassVault()
+    install(bench.store, token_until=None)
+    held = tick(bench.parts, vault, TENANT, system_token(13), at(12))
+    assert isinstance(held, Claim)
+    assert bench.notebook.events() == [Event.ATTEMPT_CLAIMED]
+    kept = bench.store.token(TENANT)
+    assert kept is not None
+    assert kept.expires_at == at(13)
+
+
+@pytest.mark.parametrize("hours", [11.9, 12, 12.04])
+def test_a_token_that_is_about_to_end_claims_nothing(hours: float) -> None:
+    bench, vault = Bench(MemoryStore()), GlassVault()
+    install(bench.store, token_until=None)
+    answer = tick(bench.parts, vault, TENANT, system_token(hours), at(12))
+    assert isinstance(answer, Quiet)
+    assert answer.reason is Reason.WAITING_FOR_TOKEN
+
+
+def test_a_tick_of_an_unknown_tenant_seals_and_writes_nothing() -> None:
+    store = FalteringStore()
+    bench, vault = Bench(store), GlassVault()
+    answer = tick(bench.parts, vault, TENANT, system_token(41), at(12))
+    assert answer == Quiet(Reason.INSTALLATION_UNKNOWN)
+    assert (store.transactions, vault.sealed) == (0, 0)
+
+
+def test_a_tick_and_the_worker_at_one_moment_make_one_report() -> None:
+    """P1, contract G."""
+    bench, vault = Bench(MemoryStore()), GlassVault()
+    install(bench.store, installed_at=INSTALLED_AT)
+    held = tick(bench.parts, vault, TENANT, None, at(12))
+    runner = Runner(bench.parts, 1)
+    assert run_once(bench.parts, runner) == []
+    answer = tick(bench.parts, vault, TENANT, None, at(12) + timedelta(seconds=1))
+    runner.close()
+    assert isinstance(held, Claim)
+    assert isinstance(answer, Quiet)
+    assert answer.reason is Reason.CLAIMED_ELSEWHERE
+    assert milestone_of(bench.store, AUTO_24H).starts == 0
