@@ -1,0 +1,88 @@
+"""One tenant's trouble is its own: slots, quotas, silence, and the hours of the day."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from firstry.sim.jira_fault import Fault, FaultKind
+from firstry.sim.platform_key import KeyRing
+from support.service import StillClock, World
+
+
+def test_a_slow_site_delays_no_other(tmp_path: Path, keys: KeyRing) -> None:
+    """Fairness: a site that hangs holds one slot; twenty others are served meanwhile."""
+    with World(tmp_path, keys, ANSWER_WITHIN="1s", GENERATION_TIMEOUT="20s") as world:
+        noisy = world.installed("noisy")
+        noisy.faults.append(Fault(FaultKind.HANG))
+        others = [world.installed(f"calm-{number}") for number in range(20)]
+        world.clock.advance(hours=12)
+        assert world.tick(noisy).json()["reason"] == "GENERATION_IN_PROGRESS"
+        flood = [threading.Thread(target=world.tick, args=(noisy,)) for _ in range(20)]
+        for thread in flood:
+            thread.start()
+        reasons = [world.tick(site).json()["reason"] for site in others]
+        for thread in flood:
+            thread.join()
+        assert reasons == ["GENERATED"] * len(others)
+
+
+def test_a_spent_quota_stops_the_calls_of_its_tenant_alone(world: World) -> None:
+    """A quota that is the tenant's own defers that tenant and asks it no more."""
+    spent, other = world.installed("spent"), world.installed("other")
+    spent.faults.append(Fault(FaultKind.QUOTA_TENANT, retry_after=timedelta(minutes=10)))
+    world.clock.advance(hours=12)
+    answer = world.told(spent, "DEFERRED")
+    assert answer["attempt_count"] == 0
+    asked = len(spent.requests)
+    world.clock.advance(minutes=5)
+    world.told(spent, "DEFERRED")
+    assert len(spent.requests) == asked
+    world.told(other, "GENERATED")
+
+
+def test_a_spent_quota_of_the_app_stops_the_calls_of_all(world: World) -> None:
+    """Back-pressure: nobody is asked in vain until the app's quota is filled again."""
+    first, second = world.installed("first"), world.installed("second")
+    first.faults.append(Fault(FaultKind.QUOTA_GLOBAL, retry_after=timedelta(minutes=10), times=1))
+    world.clock.advance(hours=12)
+    world.told(first, "DEFERRED")
+    world.told(second, "DEFERRED")
+    assert list(second.requests) == []
+    world.clock.advance(minutes=11)
+    world.told(first, "GENERATED")
+    world.told(second, "GENERATED")
+
+
+def test_a_long_silence_with_refusals_counts_as_uninstalled(world: World) -> None:
+    """No event says that a site has gone; silence and refusals together do."""
+    site = world.installed()
+    world.clock.advance(hours=12)
+    for _ in range(2):
+        world.platform.revoke(site)
+        site.faults.append(Fault(FaultKind.UNAUTHORIZED, times=1))
+        world.told(site, "DEFERRED")
+        world.clock.advance(minutes=16)
+    world.clock.advance(hours=73)
+    world.worker_once()
+    assert "PRESUMED_UNINSTALLED" in world.database.kinds(site.cloud_id)
+    states = world.database.rows("SELECT DISTINCT state FROM milestone")
+    assert [row["state"] for row in states] == ["cancelled"]
+
+
+def test_silence_alone_cancels_nothing(world: World) -> None:
+    """A broken schedule is no uninstallation."""
+    site = world.installed()
+    world.clock.advance(hours=400)
+    world.worker_once()
+    assert "PRESUMED_UNINSTALLED" not in world.database.kinds(site.cloud_id)
+
+
+def test_reports_carry_the_hour_of_no_zone(tmp_path: Path, keys: KeyRing) -> None:
+    """I14: around a change to summer time a due time is the evidence and the age."""
+    before_change = datetime(2026, 3, 28, 20, 0, tzinfo=UTC)
+    with World(tmp_path, keys, clock=StillClock(before_change)) as world:
+        site = world.installed()
+        world.clock.advance(hours=11, minutes=59, seconds=59)
+        world.told(site, "NOT_DUE")
+        world.clock.advance(seconds=1)
+        world.told(site, "GENERATED")
