@@ -132,12 +132,13 @@ SETTINGS = (
 """Every setting, in the order of the documentation."""
 
 
-def load(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+def load(made: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of this process, or raise SettingInvalid.
 
-    `environ` defaults to the process environment, `folder` to the working one.
+    `made` are settings that stand where neither the environment nor the file in
+    the working folder sets them.
     """
-    texts = _texts(os.environ if environ is None else environ, folder or Path())
+    texts = (dict(made) if made else {}) | _texts(os.environ, Path())
     settings = Settings(**{s.name.lower(): _value(s, texts.get(s.name)) for s in SETTINGS})
     if settings.generation_timeout >= settings.lease:
         raise SettingInvalid(

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -12,6 +13,9 @@ from firstry.config import Settings
 from firstry.config_value import is_loopback
 from firstry.domain.errors import SettingInvalid
 from firstry.domain.policy import Policy
+from firstry.domain.public_key import PublicKey
+from firstry.exports.key import published
+from firstry.exports.signature import Ed25519Signer
 from firstry.forge.client import JiraClient
 from firstry.forge.evidence import JiraEvidence
 from firstry.forge.jwks import KeySet
@@ -20,7 +24,7 @@ from firstry.forge.vault import TokenVault
 from firstry.forge.verifier import ForgeVerifier
 from firstry.observe.log import telemetry_for
 from firstry.ports.clock import Clock
-from firstry.ports.store import Store
+from firstry.ports.keyring import Keyring
 from firstry.ports.vault import Vault
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Runner
@@ -54,7 +58,7 @@ def database_path(settings: Settings) -> Path:
     return Path(settings.database_url.removeprefix("sqlite:///"))
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings) -> SqliteStore:
     """Create and migrate the SQLite file if needed, and open it."""
     path = database_path(settings)
     if not path.parent.is_dir():
@@ -81,6 +85,18 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+def remember_signing_key(settings: Settings, store: Keyring, now: datetime) -> Ed25519Signer:
+    """Return the signer of new reports, its public half kept for ever, or raise SettingInvalid."""
+    if settings.signing_key is None:
+        raise SettingInvalid(
+            "FIRSTRY_SIGNING_KEY is not set: reports are signed when they are made",
+            "`firstry keys new` prints one",
+        )
+    signer = Ed25519Signer(settings.signing_key.key_id, settings.signing_key.secret)
+    store.remember(PublicKey(signer.key_id, signer.point, now))
+    return signer
+
+
 def build_service(settings: Settings, clock: Clock) -> Service:
     """Return the parts of one process, wired over the settings' store and `clock`."""
     store = open_store(settings)
@@ -89,7 +105,8 @@ def build_service(settings: Settings, clock: Clock) -> Service:
     vault = TokenVault(store, tuple((key.key_id, key.secret) for key in settings.secret_keys))
     client = JiraClient(transport, clock, time.sleep, random.SystemRandom())
     evidence = JiraEvidence(client, vault, clock, settings.datasets)
-    parts = Parts(store, clock, evidence, telemetry, policy_of(settings), time.sleep)
+    signer = remember_signing_key(settings, store, clock.now())
+    parts = Parts(store, clock, evidence, telemetry, policy_of(settings), time.sleep, signer)
     return Service(settings, parts, vault, Runner(parts, ATTEMPT_SLOTS), transport)
 
 
@@ -97,7 +114,7 @@ def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callab
     """Return the ASGI application and what to call when it stops."""
     settings, parts = service.settings, service.parts
     if not with_remote:
-        return build_app(parts.store, parts.clock, None), lambda: None
+        return _app(parts, None), lambda: None
     assert settings.forge_app_id is not None, "serve has required its settings"
     verifier = ForgeVerifier(
         app_id=settings.forge_app_id,
@@ -109,4 +126,11 @@ def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callab
     remote = Remote(
         parts, service.vault, verifier, service.runner, settings.answer_within.total_seconds()
     )
-    return build_app(parts.store, parts.clock, remote), remote.close
+    return _app(parts, remote), remote.close
+
+
+def _app(parts: Parts, remote: Remote | None) -> Starlette:
+    store = parts.store
+    return build_app(
+        store, parts.clock, parts.telemetry, remote, lambda: published(store.public_keys())
+    )

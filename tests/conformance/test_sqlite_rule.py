@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from firstry.domain.due import due_query
-from firstry.domain.report.signing import PublicKey
+from firstry.domain.public_key import PublicKey
 from firstry.stores.sql import row, statement
 from firstry.stores.sql.connection import connect
 from firstry.stores.sql.migration import upgrade

@@ -1,6 +1,7 @@
 """Calls as Forge makes them: an endpoint, an invocation token, perhaps a system token."""
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,12 @@ class Door:
     def send(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Send a request as it is."""
         return exchange(self.port, "POST", endpoint.path, headers, body)
+
+    def opened(self, start: bytes) -> socket.socket:
+        """Return a connection on which only the start of a request was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.sendall(start)
+        return connection
 
 
 def headers_of(token: str | None, system_token: str | None = None) -> dict[str, str]:

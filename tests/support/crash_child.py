@@ -6,8 +6,11 @@ name to a file and sends itself SIGKILL, so nothing after that place is executed
 no handler, no rollback, no flush.
 """
 
+import ctypes
 import os
+import resource
 import signal
+import struct
 import sys
 import threading
 from collections.abc import Mapping
@@ -24,13 +27,20 @@ ERRORS = "stderr.log"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run: `firstry` with these words, there, until that hit of that place."""
+    """What to run: `firstry` with these words, there, until that hit of that place.
+
+    `file_bytes` is how large a file may become, `errors` where it writes to;
+    with `is_bound` permissions of files bind it, whoever it is.
+    """
 
     folder: Path
     environ: Mapping[str, str]
     words: tuple[str, ...]
     failpoint: Failpoint | None = None
     hit: int = 1
+    file_bytes: int | None = None
+    is_bound: bool = False
+    errors: str = ERRORS
 
 
 class Trap:
@@ -58,10 +68,22 @@ def obey(order: Order) -> None:
     os.chdir(order.folder)
     os.environ.clear()
     os.environ.update(order.environ)
-    log = os.open(ERRORS, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    log = os.open(order.errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
+    if order.file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_bytes, order.file_bytes))
+    if order.is_bound:
+        _be_bound()
     if order.failpoint is not None:
         arm(Trap(order.failpoint, order.hit, Path(DIED_AT).absolute()))
     sys.argv = ["firstry", *order.words]
     main()
+
+
+def _be_bound() -> None:
+    """Give up all capabilities (capabilities(7)), with which root passes over permissions."""
+    header = struct.pack("Ii", 0x20080522, 0)
+    result = ctypes.CDLL(None, use_errno=True).capset(header, bytes(24))
+    if result != 0:
+        raise OSError(ctypes.get_errno(), "capset")

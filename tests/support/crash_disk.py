@@ -52,7 +52,9 @@ class SmallDisk(apsw.VFS):
                 raise apsw.FullError("the disk is full")
             self.writes += 1
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+    def xOpen(  # noqa: N802  (SQLite's name)
+        self, name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> apsw.VFSFile:
         """See SQLite's `sqlite3_vfs`."""
         return _File(self, name, flags)
 
@@ -64,7 +66,7 @@ class _File(apsw.VFSFile):
         self._disk = disk
         super().__init__(disk.real, name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802  (SQLite's name)
         """Write, unless the disk is full."""
         self._disk.take()
         super().xWrite(data, offset)

@@ -53,8 +53,11 @@ def breaches(history: Sequence[Snapshot], policy: Policy) -> list[str]:
 
 
 def breaches_of(seen: Snapshot, policy: Policy) -> list[str]:
-    """Return every breach that one snapshot shows."""
-    found = list(_once_and_whole(seen)) + list(_ledger(seen))
+    """Return every breach that one snapshot shows. A broken chain tells nothing more."""
+    found = list(_ledger(seen))
+    if found:
+        return found
+    found += _once_and_whole(seen)
     for milestone in seen.record.milestones:
         replayed = replay(seen.entries, milestone, policy)
         name = f"{milestone.trigger} revision {milestone.revision}"

@@ -81,9 +81,9 @@ class Serving:
         self._process.send_signal(signal.SIGKILL)
         self._end(-signal.SIGKILL)
 
-    def wait_killed(self, seconds: float = 20.0) -> None:
-        """Wait for it to be gone by a SIGKILL of its own."""
-        self._end(-signal.SIGKILL, seconds)
+    def wait_refused(self, code: int) -> None:
+        """Wait for it to end by itself, with this exit code."""
+        self._end(code)
 
     def stop(self) -> None:
         """Tell it to stop, and require that it does so in order."""

@@ -151,7 +151,7 @@ def _retry(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
     _refuse_after_end(told, Act.RETRY)
     _refuse_under_lease(told, Act.RETRY, at)
     told.state, told.lease_until = State.SCHEDULED, None
-    told.next_due = min(told.next_due, at)
+    told.next_due = max(told.due_at, min(told.next_due, at))
 
 
 def _ask(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:

@@ -1,6 +1,6 @@
 """The signing key of the tests. Its secret is public, so its signatures prove nothing."""
 
-from firstry.domain.report.signing import PublicKey
+from firstry.domain.public_key import PublicKey
 from firstry.exports.signature import Ed25519Signer
 from support.domain import INSTALLED_AT
 

@@ -1,11 +1,17 @@
 """`firstry keys`: keys for the token vault and for signing."""
 
 import base64
+import json
 import secrets
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from firstry.cli.output import Output
+from firstry.cli.session import opened_store
+from firstry.domain.errors import SettingInvalid
+from firstry.stores.clock import HostClock
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the token vault and for signing.")
 
@@ -16,6 +22,36 @@ def new(context: typer.Context) -> None:
     output: Output = context.obj
     lines = new_keys()
     output.show(lines, "\n".join(f"{name}={value}" for name, value in lines.items()))
+
+
+@app.command()
+def publish(
+    context: typer.Context,
+    output_path: Annotated[
+        Path | None, typer.Option("--output", help="A file, or a folder that exists.")
+    ] = None,
+) -> None:
+    """Print firstry-keys.json: the public half of every key that ever signed, and of the next."""
+    from firstry.exports.file import write_whole
+    from firstry.exports.key import FILE_NAME, published
+    from firstry.wiring import remember_signing_key
+
+    output: Output = context.obj
+    with opened_store() as (settings, store):
+        if settings.signing_key is not None:
+            remember_signing_key(settings, store, HostClock().now())
+        document = published(store.public_keys())
+    if not document["keys"]:
+        raise SettingInvalid(
+            "there is no key to publish: none has signed yet, and FIRSTRY_SIGNING_KEY is not set",
+            "`firstry keys new` prints one",
+        )
+    text = json.dumps(document, indent=2)
+    if output_path is not None:
+        path = output_path / FILE_NAME if output_path.is_dir() else output_path
+        write_whole([(path, f"{text}\n".encode())])
+        text = str(path)
+    output.show(document, text)
 
 
 def new_keys() -> dict[str, str]:

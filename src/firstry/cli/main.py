@@ -7,7 +7,6 @@
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from firstry import __version__
@@ -22,6 +21,7 @@ from firstry.cli import (
     reports,
     serve,
     tenants,
+    verify,
     work,
 )
 from firstry.cli.output import Exit, Output, exit_of
@@ -46,6 +46,7 @@ app.command("worker")(work.worker)
 app.command("tick")(work.tick)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("verify")(verify.verify)
 
 
 @app.callback()
@@ -75,13 +76,14 @@ def run(words: list[str], output: Output) -> int:
     """Run one command and return its exit code; every error is told through `output`."""
     try:
         code = app(words, obj=output, standalone_mode=False)
-    except click.UsageError as error:
-        remedy = f"see `{error.ctx.command_path} --help`" if error.ctx else ""
+    except typer.TyperException as error:  # every error of usage is one
+        context = getattr(error, "ctx", None)
+        remedy = f"see `{context.command_path} --help`" if context else ""
         output.fail("USAGE", error.format_message(), remedy)
         return Exit.USAGE
-    except click.exceptions.Exit as ended:
+    except typer.Exit as ended:
         return ended.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         output.fail("INTERRUPTED", "interrupted", "")
         return Exit.INTERRUPTED
     except FirstryError as error:

@@ -1,8 +1,8 @@
 """`firstry reports`: the finished reports, read and exported."""
 
 import json
-import os
-from enum import StrEnum
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,21 +11,18 @@ import typer
 from firstry.cli.output import Output
 from firstry.cli.session import opened_store
 from firstry.cli.show import report_json, reports_text
-from firstry.domain.canonical import digest_of
-from firstry.domain.errors import InputInvalid, NotFound, ReportInvalid
+from firstry.config import Settings
+from firstry.domain.errors import NoReport, ReportInvalid
 from firstry.domain.record import StoredReport
 from firstry.domain.tenant import Tenant
+from firstry.exports.format import Format, file_name
 from firstry.ports.store import PAGE_LIMIT, Store
+from firstry.ports.telemetry import Event
+from firstry.stores.clock import HostClock
 
 app = typer.Typer(no_args_is_help=True, help="The finished reports.")
 
 ReportId = Annotated[str, typer.Argument(metavar="REPORT_ID", help="The report's id.")]
-
-
-class Format(StrEnum):
-    """What a report can be exported as."""
-
-    JSON = "json"
 
 
 @app.command("list")
@@ -49,9 +46,13 @@ def list_reports(
 @app.command()
 def show(context: typer.Context, report_id: ReportId) -> None:
     """Show one report."""
+    from firstry.exports.file import refuse_invalid
+
     output: Output = context.obj
-    with opened_store() as (_, store):
-        report = _checked(store, report_id)
+    with opened_store() as (settings, store):
+        report = _found(store, report_id)
+        with _told_if_invalid(settings, report):
+            refuse_invalid(report, store.public_keys())
     content = json.loads(report.body)
     text = json.dumps(content, indent=2, ensure_ascii=False)
     output.show(report_json(report) | {"report": content}, text)
@@ -64,41 +65,44 @@ def export(
     output_path: Annotated[Path, typer.Option("--output", help="A file, or a folder that exists.")],
     format_: Annotated[Format, typer.Option("--format", help="The format.")] = Format.JSON,
 ) -> None:
-    """Write one report to a file: exactly its canonical bytes."""
+    """Write one report to a file; JSON with its signature beside it, as FILE.dsse."""
+    from firstry.exports.file import export as make_files
+    from firstry.exports.file import write_whole
+
     output: Output = context.obj
-    with opened_store() as (_, store):
-        report = _checked(store, report_id)
-    path = output_path / file_name(report, format_) if output_path.is_dir() else output_path
-    write_whole(path, report.body)
-    output.show(report_json(report) | {"path": str(path)}, f"{path}\n{report.digest}")
+    with opened_store() as (settings, store):
+        report = _found(store, report_id)
+        with _told_if_invalid(settings, report):
+            files = make_files(report, format_, store.public_keys())
+    is_folder = output_path.is_dir()
+    path = output_path / file_name(report, format_) if is_folder else output_path
+    written = [(path.with_name(path.name + file.suffix), file.content) for file in files]
+    write_whole(written, may_replace=not is_folder)
+    names = [str(each) for each, _ in written]
+    document = report_json(report) | {"path": str(path), "files": names}
+    output.show(document, "\n".join([*names, report.digest]))
 
 
-def file_name(report: StoredReport, format_: Format) -> str:
-    """Return `firstry-trust-report-<trigger>-<date>.<ext>`."""
-    return f"firstry-trust-report-{report.trigger}-{report.generated_at:%Y-%m-%d}.{format_.value}"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputInvalid(
-            f"{path} cannot be written ({error.strerror})", "name a file in a folder that exists"
-        ) from None
-
-
-def _checked(store: Store, report_id: str) -> StoredReport:
-    """Return a stored report whose bytes still have its digest."""
+def _found(store: Store, report_id: str) -> StoredReport:
     report = store.report(report_id)
     if report is None:
-        raise NotFound(f"there is no report {report_id}", "see `firstry reports list`")
-    if digest_of(report.body) != report.digest:
-        raise ReportInvalid(
-            f"the stored bytes of {report_id} do not have its digest",
-            "the report is not shown; restore the database from a backup",
-        )
+        raise NoReport(f"there is no report {report_id}", "see `firstry reports list`")
     return report
+
+
+@contextmanager
+def _told_if_invalid(settings: Settings, report: StoredReport) -> Iterator[None]:
+    """Tell the log too that a stored report no longer validates: somebody has to look."""
+    try:
+        yield
+    except ReportInvalid as invalid:
+        from firstry.observe.log import telemetry_for
+
+        telemetry_for(settings.log_format, HostClock()).emit(
+            Event.REPORT_INVALID,
+            report.tenant,
+            trigger=report.trigger,
+            revision=report.revision,
+            detail=invalid.message,
+        )
+        raise

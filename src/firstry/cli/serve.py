@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ import typer
 from firstry import __version__
 from firstry.cli.keys import new_keys
 from firstry.cli.output import Exit
-from firstry.config import Settings, load, require_for_serve
+from firstry.config import PREFIX, Settings, load, require_for_serve
 from firstry.config_value import is_loopback
 from firstry.domain.errors import SettingInvalid
 from firstry.ports.telemetry import Event
@@ -52,7 +51,7 @@ def serve(
     """Run the service until it is told to stop."""
     from firstry.wiring import build_service, build_web
 
-    settings = load(_dev_environ(os.environ) if dev else None)
+    settings = load(_dev_settings() if dev else None)
     require_for_serve(settings)
     if dev:
         _refuse_unless_loopback(settings)
@@ -141,6 +140,7 @@ def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listening.bind((settings.host, settings.port))
     except OSError as error:
@@ -153,16 +153,16 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _dev_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment with what development needs; what is set already stays."""
+def _dev_settings() -> dict[str, str]:
+    """Return what development needs where nothing is set."""
     from firstry.sim.platform import APP_ID
 
-    made = {
-        "FIRSTRY_FORGE_APP_ID": APP_ID,
-        "FIRSTRY_FORGE_JWKS_URL": f"http://{DEV_SIMULATOR}/.well-known/jwks.json",
-        "FIRSTRY_FORGE_API_HOSTS": DEV_SIMULATOR,
+    keys = _dev_keys(DEV_FOLDER / "keys.json")
+    return {name.removeprefix(PREFIX): text for name, text in keys.items()} | {
+        "FORGE_APP_ID": APP_ID,
+        "FORGE_JWKS_URL": f"http://{DEV_SIMULATOR}/.well-known/jwks.json",
+        "FORGE_API_HOSTS": DEV_SIMULATOR,
     }
-    return made | _dev_keys(DEV_FOLDER / "keys.json") | dict(environ)
 
 
 def _dev_keys(path: Path) -> dict[str, str]:

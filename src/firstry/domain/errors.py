@@ -42,6 +42,12 @@ class NotFound(FirstryError):
     code = "NOT_FOUND"
 
 
+class NoReport(NotFound):
+    """There is no report with this id."""
+
+    code = "NO_REPORT_AVAILABLE"
+
+
 class Conflict(FirstryError):
     """The act does not fit the state that the store is in."""
 
@@ -97,6 +103,18 @@ class ReportInvalid(FirstryError):
     """A report breaks a rule of the report contract; it is neither stored nor shown."""
 
     code = "REPORT_VALIDATION_FAILED"
+
+
+class JsonExportFailed(FirstryError):
+    """A valid report could not be made into a JSON file."""
+
+    code = "JSON_EXPORT_ERROR"
+
+
+class HtmlExportFailed(FirstryError):
+    """A valid report could not be made into an HTML page."""
+
+    code = "HTML_EXPORT_ERROR"
 
 
 class Defect(FirstryError):

@@ -92,7 +92,11 @@ class TenantRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """A finished report: `body` is the canonical JSON, `digest` its SHA-256."""
+    """A finished report: `body` is the canonical JSON, `digest` its SHA-256.
+
+    `envelope` is the signature beside it, empty until it is signed; stores
+    refuse a report that is not.
+    """
 
     report_id: str
     tenant: Tenant
@@ -101,6 +105,7 @@ class StoredReport:
     generated_at: datetime
     digest: str
     body: bytes
+    envelope: bytes = b""
 
 
 T = TypeVar("T")

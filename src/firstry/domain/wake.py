@@ -34,7 +34,12 @@ def wake(
 
 
 def outlives(expires_at: datetime, record: TenantRecord) -> bool:
-    """Whether a token with this end lives longer than the stored one."""
+    """Whether a token with this end lives longer than the stored one and is to be kept.
+
+    A site that has uninstalled the app has no token kept, also not a late one.
+    """
+    if record.uninstalled_at is not None:
+        return False
     return record.token_expires_at is None or expires_at > record.token_expires_at
 
 

@@ -39,8 +39,9 @@ class Source:
 
     @property
     def request(self) -> str:
-        """The request as the report shows it; of a paged list, the first page's."""
-        return f"{self.method} {self.page(0)}"
+        """The request as the report shows it, body included; of a paged list, the first page's."""
+        asked = f"{self.method} {self.page(0)}"
+        return asked if self.body is None else f"{asked} {json.dumps(self.body)}"
 
     def page(self, start: int) -> str:
         """Return the path that asks for the items from `start` on."""

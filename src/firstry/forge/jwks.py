@@ -56,8 +56,8 @@ class KeySet:
         if self._age(self._clock.monotonic()) > KEEP_SECONDS:
             raise KeySetUnavailable("the platform's key set could not be fetched")
         found = self._keys.get(kid)
-        if found is None:
-            self._remember_unknown(kid, now)
+        if found is None and self._fetched_at is not None and self._fetched_at >= now:
+            self._remember_unknown(kid, now)  # the platform was asked after this kid was seen
         return found
 
     def _age(self, now: float) -> float:

@@ -101,10 +101,9 @@ class ForgeVerifier:
         app = claims.get("app")
         if not isinstance(app, dict) or _last_segment(app.get("id")) != self.app_id:
             raise TokenInvalid("the token is for another app")
-        environment, module = app.get("environment"), app.get("module")
-        if not isinstance(environment, dict) or environment.get("type") not in self.environments:
+        if _text_at(app, "environment", "type") not in self.environments:
             raise TokenInvalid("the token is for an environment that is not allowed")
-        if not isinstance(module, dict) or module.get("key") not in MODULE_KEYS[route]:
+        if _text_at(app, "module", "key") not in MODULE_KEYS[route]:
             raise TokenInvalid("the token is for another endpoint")
 
     def _addresses(self, app: Claims) -> list[ApiAddress]:
@@ -150,6 +149,13 @@ def _check_times(claims: Claims, now: datetime) -> None:
         raise TokenInvalid("the token is not valid yet")
 
 
+def _text_at(app: Claims, part: str, name: str) -> str | None:
+    """Return the text at `app.<part>.<name>`, or None where there is none."""
+    held = app.get(part)
+    value = held.get(name) if isinstance(held, dict) else None
+    return value if isinstance(value, str) else None
+
+
 def _contexts(app: Claims) -> list[Claims]:
     installation = app.get("installation")
     if installation is None:
@@ -175,7 +181,7 @@ def _system_token(headers: Mapping[str, str], addresses: list[ApiAddress]) -> Sy
     The token is opaque but for `exp`, which is read without trust: a wrong one
     only makes the site refuse the token later.
     """
-    bearer = headers.get("x-forge-oauth-system", "")
+    bearer = headers.get("x-forge-oauth-system", "").removeprefix("Bearer ")
     if not addresses or not re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,8192}", bearer):
         return None
     try:

@@ -66,7 +66,7 @@ def _let_go_on(open_one: Milestone, now: datetime) -> Milestone:
         crash_noted(open_one),
         state=require(Act.RETRY, open_one),
         lease_until=None,
-        next_due=min(open_one.next_due, now),
+        next_due=max(open_one.due_at, min(open_one.next_due, now)),
     )
 
 

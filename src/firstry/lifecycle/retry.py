@@ -36,7 +36,7 @@ def retry_now(
             crash_noted(milestone),
             state=require(Act.RETRY, milestone),
             lease_until=None,
-            next_due=now,
+            next_due=min(milestone.next_due, now),
         )
         detail: dict[str, Json] = {
             "trigger": trigger,

@@ -16,6 +16,7 @@ from firstry.domain.ledger import SealedEntry
 from firstry.domain.policy import Trigger
 from firstry.domain.record import Decide, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
+from firstry.ports.keyring import Keyring
 
 T = TypeVar("T")
 
@@ -35,8 +36,8 @@ class ReportHead:
     digest: str
 
 
-class Store(Protocol):
-    """A durable store of tenants, milestones, reports, markers and ledgers.
+class Store(Keyring, Protocol):
+    """A durable store of tenants, milestones, reports, markers, ledgers and public keys.
 
     Every method raises StoreUnavailable if the store does not answer in time,
     and StoreUnfit if it must not be used.

@@ -13,23 +13,25 @@ backoff is already set; after write 2, a finished report (I2, I6, I7).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from firstry.domain.claim import Claim, claim
 from firstry.domain.due import Quiet
-from firstry.domain.errors import StoreUnavailable
-from firstry.domain.evidence import Evidence
+from firstry.domain.errors import FirstryError, StoreUnavailable
+from firstry.domain.evidence import Evidence, Reading
 from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
 from firstry.domain.policy import DeferralKind, Policy
+from firstry.domain.report import forecast
 from firstry.domain.report.generate import generate
 from firstry.domain.settle import Fenced, Settled, settle
 from firstry.domain.tenant import Tenant
 from firstry.ports.clock import Clock
 from firstry.ports.evidence import Collected, EvidenceSource, Throttled, TokenRefused, Unreadable
 from firstry.ports.failpoint import Failpoint, reach
-from firstry.ports.store import Store
+from firstry.ports.signer import Signer
+from firstry.ports.store import PAGE_LIMIT, Store
 from firstry.ports.telemetry import Event, Telemetry
 
 SETTLE_TRIES = 5
@@ -46,6 +48,7 @@ class Parts:
     telemetry: Telemetry
     policy: Policy
     sleep: Callable[[float], None]
+    signer: Signer
 
 
 def begin(parts: Parts, tenant: Tenant, now: datetime) -> Claim | Quiet:
@@ -98,17 +101,20 @@ def _work(parts: Parts, held: Claim) -> Outcome:
     left = parts.policy.generation_timeout - max(spent, timedelta())
     deadline = parts.clock.monotonic() + left.total_seconds()
     try:
-        return _judge(held, parts.evidence.collect(held.tenant, deadline))
+        return _judge(parts, held, parts.evidence.collect(held.tenant, deadline))
     except Exception as unexpected:  # the one broad except: an attempt meets the unexpected
         kind = type(unexpected).__name__
         parts.telemetry.emit(Event.ATTEMPT_UNEXPECTED, held.tenant, error_code=kind, **_named(held))
+        if isinstance(unexpected, FirstryError):
+            return Failed(unexpected.code, unexpected.message)
         return Failed("GENERATION_ERROR", f"the generation stopped unexpectedly ({kind})")
 
 
-def _judge(held: Claim, collected: Collected) -> Outcome:
+def _judge(parts: Parts, held: Claim, collected: Collected) -> Outcome:
     if isinstance(collected, Evidence):
-        entries = tuple(reading.entry() for reading in collected.readings())
-        return Completed(generate(held, collected), entries)
+        report = generate(held, collected, _earlier(parts, held))
+        signed = replace(report, envelope=parts.signer.sign(report, held.head))
+        return Completed(signed, tuple(reading.entry() for reading in collected.readings()))
     if isinstance(collected, TokenRefused):
         return Deferred(DeferralKind.TOKEN, "Jira refused the app's token")
     if isinstance(collected, Throttled):
@@ -116,6 +122,14 @@ def _judge(held: Claim, collected: Collected) -> Outcome:
     if isinstance(collected, Unreadable):
         return Failed(collected.code, collected.message)
     assert_never(collected)
+
+
+def _earlier(parts: Parts, held: Claim) -> tuple[Reading, ...]:
+    """Return what a forecast may rest on: what was read in the tenant's first days."""
+    if held.decided_at - held.installed_at < forecast.SPAN:
+        return ()
+    first = parts.store.entries(held.tenant, 0, PAGE_LIMIT)
+    return forecast.earlier_readings(entry.body for entry in first)
 
 
 def _settle(parts: Parts, held: Claim, outcome: Outcome) -> Settled | Fenced:

@@ -7,7 +7,7 @@ next tick or worker pass finds the same milestone due.
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from firstry.domain.claim import Claim
@@ -29,12 +29,12 @@ class Busy:
 
 
 class Runner:
-    """Runs at most `slots` attempts at a time."""
+    """Runs at most `slots` attempts at a time, in `threads` or in threads of its own."""
 
-    def __init__(self, parts: Parts, slots: int) -> None:
+    def __init__(self, parts: Parts, slots: int, threads: Executor | None = None) -> None:
         self._parts = parts
         self._free = threading.Semaphore(slots)
-        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="attempt")
+        self._threads = threads or ThreadPoolExecutor(slots, thread_name_prefix="attempt")
 
     def start(
         self, begin: Callable[[], Claim | Quiet], wait_seconds: float

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import wait
 
 from firstry.domain.due import Quiet, due_query
-from firstry.domain.errors import FirstryError
+from firstry.domain.errors import Defect, FirstryError
 from firstry.domain.tenant import Tenant
 from firstry.ports.telemetry import Event
 from firstry.scheduler.attempt import Parts, begin
@@ -25,9 +25,19 @@ def run_pass(parts: Parts, runner: Runner) -> list[Running]:
     """Start an attempt for every tenant that is due, as far as slots are free.
 
     One attempt a tenant and pass, so that a tenant with much to do delays
-    nobody. Returns the attempts that were started.
+    nobody, and one whose rows cannot be read stands in nobody's way. Returns the
+    attempts that were started.
     """
-    return [run for tenant in _due(parts) if (run := _start(parts, runner, tenant)) is not None]
+    started: list[Running] = []
+    for tenant in _due(parts):
+        try:
+            run = _start(parts, runner, tenant)
+        except Defect as error:
+            parts.telemetry.emit(Event.WORKER_TENANT_FAILED, tenant, error_code=error.code)
+            continue
+        if run is not None:
+            started.append(run)
+    return started
 
 
 def run_once(parts: Parts, runner: Runner) -> list[Running]:

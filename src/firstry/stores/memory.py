@@ -14,6 +14,7 @@ from firstry.domain.errors import Defect
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.milestone import Milestone
 from firstry.domain.policy import MANUAL, DeferralKind
+from firstry.domain.public_key import PublicKey, refuse_other
 from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.store import PAGE_LIMIT, ReportHead, T
@@ -34,6 +35,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._tenants: dict[CloudId, _Kept] = {}
         self._reports: dict[str, StoredReport] = {}
+        self._public_keys: dict[str, PublicKey] = {}
         self._clock_at: datetime | None = None
 
     def read(self, tenant: Tenant) -> TenantRecord | None:
@@ -88,6 +90,15 @@ class MemoryStore:
         with self._lock:
             kept = self._tenants.get(tenant.cloud_id)
             return kept.entries[after : after + min(limit, PAGE_LIMIT)] if kept else []
+
+    def remember(self, key: PublicKey) -> None:
+        with self._lock:
+            refuse_other(self._public_keys.setdefault(key.key_id, key), key)
+
+    def public_keys(self) -> Sequence[PublicKey]:
+        with self._lock:
+            kept = self._public_keys.values()
+            return sorted(kept, key=lambda key: (key.first_used_at, key.key_id))
 
     def check(self) -> datetime | None:
         return self._clock_at

@@ -36,6 +36,7 @@ def refuse_faults(
     made = [(after.tenant, *m.key, m.report_id) for m in completed]
     expected = [] if report is None else [_names(report)]
     _demand(made == expected, "completed needs its claim, report and marker")
+    _demand(report is None or bool(report.envelope), "a report is signed")
 
 
 def _refuse_tenant(before: TenantRecord, after: TenantRecord) -> None:

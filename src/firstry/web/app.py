@@ -13,14 +13,22 @@ from firstry.domain.due import is_behind
 from firstry.domain.errors import FirstryError, StoreUnfit
 from firstry.ports.clock import Clock
 from firstry.ports.store import Store
+from firstry.ports.telemetry import Event, Telemetry
 from firstry.web.remote import answer
 from firstry.web.remote.endpoint import Remote
+from firstry.web.well_known import Published, keys_route
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(store: Store, clock: Clock, remote: Remote | None) -> Starlette:
-    """Return the ASGI application. Without `remote` it serves health alone (role worker)."""
+def build_app(
+    store: Store,
+    clock: Clock,
+    telemetry: Telemetry,
+    remote: Remote | None,
+    published_keys: Published,
+) -> Starlette:
+    """Return the ASGI application. Without `remote` it serves health and keys (role worker)."""
 
     async def ready(_: Request) -> JSONResponse:
         checks = await run_in_threadpool(_checks, store, clock)
@@ -31,11 +39,12 @@ def build_app(store: Store, clock: Clock, remote: Remote | None) -> Starlette:
     async def no_route(_: Request, error: Exception) -> Response:
         return _no_route(clock, error)
 
-    async def unexpected(_: Request, __: Exception) -> Response:
+    async def unexpected(_: Request, error: Exception) -> Response:
+        telemetry.emit(Event.INVOCATION_FAILED, detail=type(error).__name__)
         now = clock.now()
         return answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
 
-    routes = [Route("/healthz", _alive), Route("/readyz", ready)]
+    routes = [Route("/healthz", _alive), Route("/readyz", ready), keys_route(published_keys)]
     if remote is not None:
         routes += _both("/forge/tick", remote.tick)
         routes += _both("/forge/lifecycle", remote.lifecycle)
@@ -90,4 +99,3 @@ def _no_route(clock: Clock, error: Exception) -> JSONResponse:
         405: ("METHOD_NOT_ALLOWED", "this path takes another method"),
     }.get(status, (answer.SCHEDULER_ERROR, answer.FAULT.message))
     return answer.refusal(status, code, message, clock.now(), headers)
-

@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from firstry.domain.due import Due, Quiet, Reason, decide, end_of, has_ends, has_live_token
+from firstry.domain.due import (
+    Due,
+    Quiet,
+    Reason,
+    decide,
+    due_query,
+    end_of,
+    has_ends,
+    has_live_token,
+)
 from firstry.domain.milestone import Act, State
 from firstry.domain.outcome import Deferred, Failed
 from firstry.domain.policy import CLOCK_TOLERANCE, CatchUp, DeferralKind, Policy, Trigger
@@ -295,3 +304,18 @@ def test_a_token_must_outlive_the_attempt_and_its_margin(minutes: float, is_live
     )
     assert has_live_token(record, at(12), DEFAULT) is is_live
     assert isinstance(decide(record, at(12), DEFAULT), Due) is is_live
+
+
+def test_nobody_known_has_nothing_due() -> None:
+    assert decide(None, at(12), DEFAULT) == Quiet(Reason.INSTALLATION_UNKNOWN)
+
+
+def test_a_query_asks_what_decide_asks() -> None:
+    """So that a list holds what can be claimed or closed, and nothing else."""
+    query = due_query(at(100), Policy(max_attempts=2))
+    assert query.now == at(100)
+    assert query.token_until == at(100, 3)
+    assert (query.max_attempts, query.manual_attempts) == (2, 2)
+    assert due_query(at(100), DEFAULT).manual_attempts == 3
+    assert query.silent_since == at(28)
+    assert query.refusals == 2

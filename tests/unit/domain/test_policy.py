@@ -5,7 +5,11 @@ from datetime import timedelta
 import pytest
 
 from firstry.domain.policy import (
+    CLOCK_TOLERANCE,
     DEFERRALS_IN_A_ROW,
+    MANUAL,
+    MANUAL_RATE_PERIOD,
+    SILENCE,
     WAITS,
     CatchUp,
     DeferralKind,
@@ -63,7 +67,17 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert DEFAULT.triggers == ((AUTO_12H, timedelta(hours=12)), (AUTO_24H, timedelta(hours=24)))
     assert DEFAULT.waits == WAITS
     assert (DEFAULT.max_attempts, DEFAULT.catch_up) == (10, CatchUp.LATEST)
+    assert (DEFAULT.manual_rate, MANUAL_RATE_PERIOD) == (6, timedelta(hours=1))
+    assert (timedelta(seconds=5), timedelta(hours=72)) == (CLOCK_TOLERANCE, SILENCE)
     assert DEFAULT.generation_timeout < DEFAULT.lease == timedelta(seconds=300)
     assert DEFERRALS_IN_A_ROW == {DeferralKind.TOKEN: 5, DeferralKind.QUOTA: 48}
     assert DEFAULT.window_end(AUTO_12H, INSTALLED_AT) == at(24)
     assert DEFAULT.window_end(AUTO_24H, INSTALLED_AT) is None
+
+
+@pytest.mark.parametrize(
+    ("trigger", "limit", "allowed"),
+    [(AUTO_12H, 10, 10), (AUTO_12H, 1, 1), (MANUAL, 10, 3), (MANUAL, 3, 3), (MANUAL, 2, 2)],
+)
+def test_manual_gets_three_attempts_at_most(trigger: Trigger, limit: int, allowed: int) -> None:
+    assert Policy(max_attempts=limit).attempts_allowed(trigger) == allowed

@@ -8,7 +8,7 @@ import pytest
 from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet, Reason
 from firstry.domain.record import SealedToken
-from firstry.domain.wake import outlives, wake
+from firstry.domain.wake import forget_token, outlives, wake
 from firstry.lifecycle.pause import pause
 from firstry.stores.memory import MemoryStore
 from support.domain import (
@@ -140,3 +140,23 @@ def test_a_claiming_tick_writes_claim_token_and_note_at_once(store: MemoryStore)
     assert (change.after.last_tick_at, change.after.token_expires_at) == (at(12), at(20))
     assert len(change.entries) == 1
     assert change.answer.head == change.after.head
+
+
+@pytest.mark.parametrize(
+    ("named", "is_dropped"), [(None, True), (at(4), True), (at(4) - MOMENT, False), (at(5), False)]
+)
+def test_a_refused_token_is_dropped_and_a_newer_one_stays(
+    store: MemoryStore, named: datetime | None, is_dropped: bool
+) -> None:
+    change = forget_token(known(store), named)
+    assert (change.after is not None) is is_dropped
+    if change.after is not None:
+        assert change.after.token_expires_at is None
+
+
+@pytest.mark.parametrize("named", [None, at(4)])
+def test_where_no_token_is_kept_none_is_dropped(named: datetime | None) -> None:
+    store = MemoryStore()
+    assert forget_token(None, named).after is None
+    install(store, token_until=None)
+    assert forget_token(known(store), named).after is None

@@ -1,5 +1,6 @@
 """The four sections of a trust report, each a pure function of the evidence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,7 @@ from firstry.domain.evidence import (
 )
 from firstry.domain.report import sentence
 from firstry.domain.report.disclosure import Disclosure, ZeroReason, days_begun, percent_of
+from firstry.domain.report.forecast import Forecast
 
 
 class Availability(StrEnum):
@@ -49,31 +51,44 @@ class Window:
         return days_begun(self.decided_at - self.installed_at)
 
 
-def section_a(evidence: Evidence, window: Window) -> dict[str, Json]:
+def duration_hours(begin: datetime, end: datetime) -> float:
+    """Return the hours between two instants, one decimal; a whole number as such."""
+    tenths = round((end - begin).total_seconds() / 360)
+    return tenths // 10 if tenths % 10 == 0 else tenths / 10
+
+
+COLLECTED = {
+    "projects_scanned": Dataset.PROJECTS,
+    "issues_scanned": Dataset.ISSUES,
+    "fields_detected": Dataset.CUSTOM_FIELDS,
+}
+"""What section A counts, in its order."""
+
+Disclosures = Mapping[Dataset, dict[str, Json]]
+
+
+def disclosures(evidence: Evidence, window: Window) -> Disclosures:
+    """Return the disclosure of every dataset, made once: each section shows the same."""
+    return {item.dataset: disclose(item, window).as_json() for item in evidence.items}
+
+
+def section_a(evidence: Evidence, disclosed: Disclosures) -> dict[str, Json]:
     """WHAT WE COLLECTED: three counts, each beside its disclosure."""
-    shown = {
-        "projects_scanned": Dataset.PROJECTS,
-        "issues_scanned": Dataset.ISSUES,
-        "fields_detected": Dataset.CUSTOM_FIELDS,
-    }
     return {"heading": sentence.HEADINGS["A"]} | {
-        name: {
-            "count": count_of(evidence.of(dataset)),
-            "disclosure": disclose(evidence.of(dataset), window).as_json(),
-        }
-        for name, dataset in shown.items()
+        name: {"count": count_of(evidence.of(dataset)), "disclosure": disclosed[dataset]}
+        for name, dataset in COLLECTED.items()
     }
 
 
-def section_b(evidence: Evidence, window: Window) -> dict[str, Json]:
+def section_b(evidence: Evidence, disclosed: Disclosures, window: Window) -> dict[str, Json]:
     """COVERAGE DISCLOSURE: every dataset, also those that were not asked for."""
     return {
         "heading": sentence.HEADINGS["B"],
-        "datasets": [_coverage(item, window) for item in evidence.items],
+        "datasets": [_coverage(each, disclosed[each.dataset], window) for each in evidence.items],
     }
 
 
-def section_c(evidence: Evidence, window: Window) -> dict[str, Json]:
+def section_c(evidence: Evidence, disclosed: Disclosures) -> dict[str, Json]:
     """PRELIMINARY OBSERVATIONS: the raw count of every dataset that was asked for."""
     return {
         "heading": sentence.HEADINGS["C"],
@@ -81,17 +96,19 @@ def section_c(evidence: Evidence, window: Window) -> dict[str, Json]:
             {
                 "label": sentence.LABELS[reading.dataset],
                 "value": count_of(reading),
-                "disclosure": disclose(reading, window).as_json(),
+                "disclosure": disclosed[reading.dataset],
             }
             for reading in evidence.readings()
         ],
     }
 
 
-def section_d() -> dict[str, Json]:
-    """FORECAST: unavailable, and why."""
-    return {
-        "heading": sentence.HEADINGS["D"],
+def section_d(forecast: Forecast | None) -> dict[str, Json]:
+    """FORECAST: the estimate, or that there is none, and why."""
+    heading: dict[str, Json] = {"heading": sentence.HEADINGS["D"]}
+    if forecast is not None:
+        return heading | {"forecast_available": True, "forecast": forecast.as_json()}
+    return heading | {
         "forecast_available": False,
         "reason": "INSUFFICIENT_OBSERVATION_WINDOW",
         "disclosure_text": sentence.FORECAST_UNAVAILABLE,
@@ -113,35 +130,40 @@ def disclose(item: Reading | NotCollected, window: Window) -> Disclosure:
     if not isinstance(item.answer, Count):
         return _unmeasured(sentence.not_permitted(item.dataset), ZeroReason.OUT_OF_SCOPE, window)
     count = item.answer
-    is_zero = count.value == 0
+    is_partial = count.covered < count.visible
     return Disclosure(
         completeness_percent=percent_of(count.covered, count.visible),
         observation_window_days=window.days,
         text=sentence.counted(
-            item.dataset,
-            count.method,
-            is_partial=count.covered < count.visible,
-            is_zero=is_zero,
+            item.dataset, count.method, is_partial=is_partial, is_zero=count.value == 0
         ),
         computed_at=window.decided_at,
         has_gap=count.method is CountMethod.APPROXIMATED_BY_PLATFORM,
-        zero_value_reason=ZeroReason.TRUE_ZERO if is_zero else None,
+        zero_value_reason=zero_reason(count),
     )
 
 
-def _coverage(item: Reading | NotCollected, window: Window) -> dict[str, Json]:
-    disclosure = disclose(item, window)
+def zero_reason(count: Count) -> ZeroReason | None:
+    """Return which zero `count` is, None if it is none. Zero of a part is no true zero (P47)."""
+    if count.value != 0:
+        return None
+    return ZeroReason.TRUE_ZERO if count.covered == count.visible else ZeroReason.OUT_OF_SCOPE
+
+
+def _coverage(
+    item: Reading | NotCollected, disclosed: dict[str, Json], window: Window
+) -> dict[str, Json]:
     state, reason = _availability(item)
     shown: dict[str, Json] = {
         "dataset_name": item.dataset.value,
         "availability_state": state.value,
-        "coverage_percent": disclosure.completeness_percent,
-        "coverage_disclosure": disclosure.as_json(),
+        "coverage_percent": disclosed["completeness_percent"],
+        "coverage_disclosure": disclosed,
         "missing_reason": reason.value if reason else None,
-        "reason_detail_text": disclosure.text if reason else None,
+        "reason_detail_text": disclosed["disclosure_text"] if reason else None,
     }
-    if disclosure.completeness_percent == 0:
-        zero = disclosure.zero_value_reason or ZeroReason.INSUFFICIENT_HISTORICAL_WINDOW
+    if disclosed["completeness_percent"] == 0:
+        zero = ZeroReason(str(disclosed.get("zero_value_reason", ZeroReason.OUT_OF_SCOPE)))
         shown["mandatory_zero_disclosure"] = _unmeasured(
             sentence.ZERO_COVERAGE, zero, window
         ).as_json()

@@ -5,7 +5,8 @@ over time, no comparison: the language guard of the report contract applies to
 all of them. Numbers are never part of a sentence's fixed text (P28).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 
 from firstry.domain.evidence import CountMethod, Dataset, NotCollectedCause
 
@@ -51,6 +52,12 @@ FORECAST_UNAVAILABLE = (
     "and the observation window of this report does not hold them."
 )
 
+FORECAST_QUANTITY = "Issues visible to the app's user 7 days after the later of two readings"
+FORECAST_DISCLAIMER = (
+    "This number is an estimate, not a reading. It assumes that in the 7 days after the later of "
+    "two readings the count changes as it did between them. Both readings are cited."
+)
+
 _ITEMS = {dataset: dataset.value.lower() for dataset in Dataset}
 
 LABELS: Mapping[Dataset, str] = {
@@ -74,3 +81,16 @@ def not_permitted(dataset: Dataset) -> str:
 def not_collected(dataset: Dataset, cause: NotCollectedCause) -> str:
     """Return the sentence beside a number that nobody asked for."""
     return _NOT_COLLECTED[cause].format(items=_ITEMS[dataset])
+
+
+def catalogue() -> Iterator[str]:
+    """Yield every sentence, heading and label that a report can hold."""
+    yield from HEADINGS.values()
+    yield from LABELS.values()
+    yield from (ZERO_COVERAGE, FORECAST_UNAVAILABLE, FORECAST_QUANTITY, FORECAST_DISCLAIMER)
+    for dataset in Dataset:
+        yield not_permitted(dataset)
+        yield from (not_collected(dataset, cause) for cause in NotCollectedCause)
+        for method in CountMethod:
+            for is_partial, is_zero in product((False, True), repeat=2):
+                yield counted(dataset, method, is_partial=is_partial, is_zero=is_zero)

@@ -6,7 +6,6 @@ running service is refused instead of written to unseen or created anew, and a
 file that comes back is used again without a restart.
 """
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,9 +61,15 @@ def mapped_errors() -> Iterator[None]:
         ) from error
 
 
+def refuse_read_only(connection: apsw.Connection) -> None:
+    """Raise StoreUnavailable if SQLite had to open the file for reading only."""
+    if connection.readonly("main"):
+        raise StoreUnavailable("the database file is read-only", _REMEDIES["ReadOnly"])
+
+
 _REMEDIES = {
     "Full": "free space on the database's disk",
-    "ReadOnly": "make the database file and its folder writable for the service",
+    "ReadOnly": "make the database file, its -wal and -shm and its folder writable for the service",
     "Corrupt": "restore the file from a backup",
     "NotADB": "the file is not a SQLite database; restore it from a backup",
     "Busy": "another process holds the database for long; end its transaction",
@@ -72,10 +77,13 @@ _REMEDIES = {
 }
 
 
+_Identity = tuple[int, int]
+
+
 @dataclass(slots=True)
 class _Pooled:
     connection: apsw.Connection
-    identity: tuple[int, int]
+    identity: _Identity
 
 
 class Pool:
@@ -90,6 +98,7 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: list[_Pooled] = []
         self._store_id: str | None = None
+        self._logged: tuple[_Identity, _Identity | None] | None = None
 
     @contextmanager
     def connection(self) -> Iterator[apsw.Connection]:
@@ -116,6 +125,7 @@ class Pool:
 
     def _take(self) -> _Pooled:
         identity = self._identity()
+        self._refuse_beside_a_strange_log(identity)
         with self._lock:
             while self._idle:
                 pooled = self._idle.pop()
@@ -124,15 +134,37 @@ class Pool:
                 pooled.connection.close(True)
         return self._open(identity)
 
-    def _identity(self) -> tuple[int, int]:
+    def _identity(self) -> _Identity:
         try:
-            status = os.stat(self.path)
+            return _identity_of(self.path)
         except OSError as error:
             raise StoreUnavailable(
                 f"the database file cannot be found ({error.strerror})",
                 "put the file back, or start anew with `firstry db upgrade`",
             ) from error
-        return status.st_dev, status.st_ino
+
+    def _log_identity(self) -> _Identity | None:
+        try:
+            return _identity_of(self.path.with_name(self.path.name + "-wal"))
+        except OSError:
+            return None
+
+    def _refuse_beside_a_strange_log(self, identity: _Identity) -> None:
+        """Refuse a file that lies beside the log of the one before it.
+
+        SQLite finds a log by its name alone and would write the pages of the
+        earlier database over those of this one.
+        """
+        if self._logged is None:
+            return
+        owner, log = self._logged
+        if identity != owner and log is not None and log == self._log_identity():
+            raise StoreUnfit(
+                "another file lies at the path than the one the service began with, beside the "
+                "write-ahead log of that one",
+                "put the right file back; to restore a backup, stop the service and remove the "
+                "files that end in -wal and -shm first",
+            )
 
     def _open(self, identity: tuple[int, int]) -> _Pooled:
         connection = connect(self.path)
@@ -148,4 +180,10 @@ class Pool:
             connection.close(True)
             raise
         self._store_id = store_id
+        self._logged = identity, self._log_identity()
         return _Pooled(connection, identity)
+
+
+def _identity_of(path: Path) -> _Identity:
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -5,6 +5,7 @@ its row in `schema_migration`, so a killed upgrade leaves the old schema or the
 new one; several processes may begin at once, one of them does the work.
 """
 
+import time
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,6 +26,7 @@ _APPLIED = "SELECT version, digest FROM schema_migration ORDER BY version"
 _EXISTS = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migration'"
 _RECORD = "INSERT INTO schema_migration (version, name, digest) VALUES (?, ?, ?)"
 _BUSY_MILLISECONDS = 10_000
+_JOURNAL_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def upgrade(path: Path) -> list[str]:
     try:
         with mapped_errors():
             connection.set_busy_timeout(_BUSY_MILLISECONDS)
-            connection.pragma("journal_mode", journal_mode())
+            _set_journal(connection)
             connection.execute("BEGIN IMMEDIATE")
             with connection:
                 connection.execute(_TABLE)
@@ -74,6 +76,23 @@ def upgrade(path: Path) -> list[str]:
         return [step.name for step in missing]
     finally:
         connection.close(True)
+
+
+def _set_journal(connection: apsw.Connection) -> None:
+    """Set the journal mode, which stays with the file.
+
+    Where several change it at once SQLite answers "busy" without any wait,
+    whatever the time-out, so the waiting is done here.
+    """
+    deadline = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.pragma("journal_mode", journal_mode())
+            return
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_JOURNAL_PAUSE_SECONDS)
 
 
 def check_at_head(connection: apsw.Connection, path: Path) -> None:

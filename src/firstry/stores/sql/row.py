@@ -6,10 +6,12 @@ from itertools import groupby
 from typing import Any
 
 from firstry.domain.due import DueQuery
+from firstry.domain.errors import Defect
 from firstry.domain.instant import from_milliseconds, to_milliseconds
 from firstry.domain.ledger import Head
 from firstry.domain.milestone import Act, LastError, Milestone, State
 from firstry.domain.policy import MANUAL, DeferralKind, Trigger
+from firstry.domain.public_key import PublicKey
 from firstry.domain.record import (
     Installation,
     InstallationSource,
@@ -25,8 +27,15 @@ Values = dict[str, Any]
 
 
 def records_from(rows: Iterable[Row]) -> list[TenantRecord]:
-    """Return one record for each run of rows with the same cloud_id."""
-    return [_record(list(run)) for _, run in groupby(rows, key=lambda row: row["cloud_id"])]
+    """Return one record for each run of rows with the same cloud_id.
+
+    A row that does not read as what it was written from raises Defect: it is
+    never taken for "nothing there" (P2).
+    """
+    try:
+        return [_record(list(run)) for _, run in groupby(rows, key=lambda row: row["cloud_id"])]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Defect(f"a stored row cannot be read ({type(error).__name__})") from error
 
 
 def tenant_values(record: TenantRecord) -> Values:
@@ -97,6 +106,7 @@ def report_values(report: StoredReport) -> Values:
         "generated_at": to_milliseconds(report.generated_at),
         "digest": report.digest,
         "body": report.body,
+        "envelope": report.envelope,
     }
 
 
@@ -123,7 +133,22 @@ def report_from(row: Row) -> StoredReport:
         generated_at=head.generated_at,
         digest=head.digest,
         body=row["body"],
+        envelope=row["envelope"],
     )
+
+
+def public_key_from(row: Row) -> PublicKey:
+    """Return the public half of a signing key."""
+    return PublicKey(row["key_id"], row["point"], from_milliseconds(row["first_used_at"]))
+
+
+def public_key_values(key: PublicKey) -> Values:
+    """Return the columns of `signing_key`."""
+    return {
+        "key_id": key.key_id,
+        "point": key.point,
+        "first_used_at": to_milliseconds(key.first_used_at),
+    }
 
 
 def token_from(row: Row) -> SealedToken:

@@ -68,11 +68,11 @@ WHERE cloud_id = :cloud_id AND head_sequence = :expected_sequence
 
 INSERT_MILESTONE = """
 INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at, due_at,
-    next_due, attempts, starts, fence, lease_until, deferral_kind, deferrals, settled_fence, settled_as,
-    error_code, error_message, error_at, error_attempt)
-VALUES (:cloud_id, :trigger_name, :revision, :state, :installed_at, :due_at, :window_end_at,
-    :next_due, :attempts, :starts, :fence, :lease_until, :deferral_kind, :deferrals, :settled_fence,
-    :settled_as, :error_code, :error_message, :error_at, :error_attempt)
+    window_end_at, next_due, attempts, starts, fence, lease_until, deferral_kind, deferrals,
+    settled_fence, settled_as, error_code, error_message, error_at, error_attempt)
+VALUES (:cloud_id, :trigger_name, :revision, :state, :installed_at, :due_at,
+    :window_end_at, :next_due, :attempts, :starts, :fence, :lease_until, :deferral_kind, :deferrals,
+    :settled_fence, :settled_as, :error_code, :error_message, :error_at, :error_attempt)
 """
 
 UPDATE_MILESTONE = """
@@ -87,8 +87,9 @@ WHERE cloud_id = :cloud_id AND trigger_name = :trigger_name AND revision = :revi
 """
 
 INSERT_REPORT = """
-INSERT INTO report (report_id, cloud_id, trigger_name, revision, generated_at, digest, body)
-VALUES (:report_id, :cloud_id, :trigger_name, :revision, :generated_at, :digest, :body)
+INSERT INTO report (report_id, cloud_id, trigger_name, revision, generated_at, digest, body,
+                    envelope)
+VALUES (:report_id, :cloud_id, :trigger_name, :revision, :generated_at, :digest, :body, :envelope)
 """
 
 INSERT_MARKER = """
@@ -114,7 +115,7 @@ READ_CLOCK = "SELECT high_water_at FROM store_clock"
 READ_STORE_ID = "SELECT store_id FROM store_clock"
 
 READ_REPORT = """
-SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest, body
+SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest, body, envelope
 FROM report WHERE report_id = :report_id
 """
 LIST_REPORTS = """
@@ -122,6 +123,13 @@ SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest
 FROM report
 WHERE (:after IS NULL OR report_id > :after) AND (:cloud_id IS NULL OR cloud_id = :cloud_id)
 ORDER BY report_id LIMIT :limit
+"""
+PUT_SIGNING_KEY = """
+INSERT INTO signing_key (key_id, point, first_used_at) VALUES (:key_id, :point, :first_used_at)
+ON CONFLICT (key_id) DO NOTHING
+"""
+LIST_SIGNING_KEYS = """
+SELECT key_id, point, first_used_at FROM signing_key ORDER BY first_used_at, key_id
 """
 LIST_ENTRIES = """
 SELECT sequence, body, hash FROM ledger

@@ -20,12 +20,13 @@ from firstry.domain.errors import CommitUnknown, Defect, StoreUnavailable
 from firstry.domain.instant import from_milliseconds, to_milliseconds
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.milestone import Milestone, State
+from firstry.domain.public_key import PublicKey, refuse_other
 from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.store import PAGE_LIMIT, ReportHead, T
 from firstry.stores.sql import row, statement
-from firstry.stores.sql.connection import WAIT_SECONDS, Pool, mapped_errors
+from firstry.stores.sql.connection import WAIT_SECONDS, Pool, mapped_errors, refuse_read_only
 from firstry.stores.sql.migration import check_at_head
 
 Bindings = Mapping[str, Any]
@@ -98,9 +99,23 @@ class SqliteStore:
             for r in self._all(statement.LIST_ENTRIES, bindings)
         ]
 
+    def remember(self, key: PublicKey) -> None:
+        values = row.public_key_values(key)
+        while (known := self._public_key(key.key_id)) is None:
+            with self._write_lock(), self._pool.connection() as connection, mapped_errors():
+                connection.execute(statement.PUT_SIGNING_KEY, values)
+        refuse_other(known, key)
+
+    def public_keys(self) -> Sequence[PublicKey]:
+        return [row.public_key_from(each) for each in self._all(statement.LIST_SIGNING_KEYS, {})]
+
+    def _public_key(self, key_id: str) -> PublicKey | None:
+        return next((key for key in self.public_keys() if key.key_id == key_id), None)
+
     def check(self) -> datetime | None:
         with self._pool.connection() as connection:
             check_at_head(connection, self._pool.path)
+            refuse_read_only(connection)
             with mapped_errors():
                 high_water_at = connection.execute(statement.READ_CLOCK).get
         return from_milliseconds(high_water_at) if high_water_at else None

@@ -66,6 +66,7 @@ CREATE TABLE report (
     generated_at INTEGER NOT NULL,
     digest       TEXT NOT NULL,
     body         BLOB NOT NULL,
+    envelope     BLOB NOT NULL CHECK (length(envelope) > 0),
     UNIQUE (cloud_id, trigger_name, revision),
     FOREIGN KEY (cloud_id, trigger_name, revision) REFERENCES milestone
 ) STRICT;
@@ -81,6 +82,12 @@ CREATE TABLE marker (
     FOREIGN KEY (cloud_id, trigger_name, revision) REFERENCES milestone
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE signing_key (
+    key_id        TEXT PRIMARY KEY,
+    point         BLOB NOT NULL CHECK (length(point) = 32),
+    first_used_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE ledger (
     cloud_id TEXT NOT NULL REFERENCES tenant,
     sequence INTEGER NOT NULL CHECK (sequence >= 1),
@@ -89,11 +96,27 @@ CREATE TABLE ledger (
     PRIMARY KEY (cloud_id, sequence)
 ) STRICT, WITHOUT ROWID;
 
+-- The rules BEFORE INSERT are there for INSERT OR REPLACE, which deletes unseen.
+
+CREATE TRIGGER report_comes_once BEFORE INSERT ON report
+WHEN EXISTS (
+    SELECT 1 FROM report r
+    WHERE r.report_id = NEW.report_id
+       OR (r.cloud_id = NEW.cloud_id AND r.trigger_name = NEW.trigger_name
+           AND r.revision = NEW.revision))
+BEGIN SELECT RAISE(ABORT, 'a report is written once'); END;
 CREATE TRIGGER report_is_written_once BEFORE UPDATE ON report
 BEGIN SELECT RAISE(ABORT, 'a report is written once'); END;
 CREATE TRIGGER report_stays BEFORE DELETE ON report
 BEGIN SELECT RAISE(ABORT, 'a report is written once'); END;
 
+CREATE TRIGGER marker_comes_once BEFORE INSERT ON marker
+WHEN EXISTS (
+    SELECT 1 FROM marker k
+    WHERE k.report_id = NEW.report_id
+       OR (k.cloud_id = NEW.cloud_id AND k.trigger_name = NEW.trigger_name
+           AND k.revision = NEW.revision))
+BEGIN SELECT RAISE(ABORT, 'a completion marker is written once'); END;
 CREATE TRIGGER marker_is_written_once BEFORE UPDATE ON marker
 BEGIN SELECT RAISE(ABORT, 'a completion marker is written once'); END;
 CREATE TRIGGER marker_stays BEFORE DELETE ON marker
@@ -105,6 +128,11 @@ WHEN NOT EXISTS (
       AND r.trigger_name = NEW.trigger_name AND r.revision = NEW.revision)
 BEGIN SELECT RAISE(ABORT, 'a completion marker needs its report'); END;
 
+CREATE TRIGGER signing_key_is_written_once BEFORE UPDATE ON signing_key
+BEGIN SELECT RAISE(ABORT, 'a public key is written once'); END;
+CREATE TRIGGER signing_key_stays BEFORE DELETE ON signing_key
+BEGIN SELECT RAISE(ABORT, 'a public key is written once'); END;
+
 CREATE TRIGGER ledger_is_written_once BEFORE UPDATE ON ledger
 BEGIN SELECT RAISE(ABORT, 'a ledger entry is written once'); END;
 CREATE TRIGGER ledger_stays BEFORE DELETE ON ledger
@@ -114,8 +142,17 @@ WHEN NEW.sequence <> 1 + coalesce(
     (SELECT max(sequence) FROM ledger WHERE cloud_id = NEW.cloud_id), 0)
 BEGIN SELECT RAISE(ABORT, 'a ledger has no gap'); END;
 
+CREATE TRIGGER milestone_comes_once BEFORE INSERT ON milestone
+WHEN EXISTS (
+    SELECT 1 FROM milestone m
+    WHERE m.cloud_id = NEW.cloud_id AND m.trigger_name = NEW.trigger_name
+      AND m.revision = NEW.revision)
+BEGIN SELECT RAISE(ABORT, 'a milestone is armed once'); END;
 CREATE TRIGGER milestone_stays BEFORE DELETE ON milestone
 BEGIN SELECT RAISE(ABORT, 'a milestone is never deleted'); END;
+CREATE TRIGGER milestone_keeps_its_name BEFORE UPDATE OF cloud_id, trigger_name, revision
+ON milestone
+BEGIN SELECT RAISE(ABORT, 'a milestone keeps its name'); END;
 CREATE TRIGGER milestone_starts_scheduled BEFORE INSERT ON milestone
 WHEN NEW.state <> 'scheduled' OR NEW.fence <> 0 OR NEW.starts <> 0
 BEGIN SELECT RAISE(ABORT, 'a milestone starts scheduled'); END;
@@ -142,6 +179,9 @@ WHEN NEW.state = 'completed' AND (OLD.state <> 'claimed' OR NOT EXISTS (
       AND k.revision = NEW.revision))
 BEGIN SELECT RAISE(ABORT, 'completed needs its claim, report and marker'); END;
 
+CREATE TRIGGER tenant_comes_once BEFORE INSERT ON tenant
+WHEN EXISTS (SELECT 1 FROM tenant t WHERE t.cloud_id = NEW.cloud_id)
+BEGIN SELECT RAISE(ABORT, 'a tenant is recorded once'); END;
 CREATE TRIGGER tenant_stays BEFORE DELETE ON tenant
 BEGIN SELECT RAISE(ABORT, 'a tenant is never deleted'); END;
 CREATE TRIGGER tenant_evidence_is_first BEFORE UPDATE ON tenant
