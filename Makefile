@@ -3,13 +3,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test check format bench ci system lock clean
+.PHONY: help setup demo serve test check format bench picture ci system lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin
 
 # Debian packages that some stages of `make test` need; `make ci` installs them.
-SYSTEM_PACKAGES :=
+SYSTEM_PACKAGES := chromium fonts-crosextra-caladea fonts-inter fonts-jetbrains-mono
 
 # The first Python on PATH that runs and is new enough; empty if there is none.
 FIND_PYTHON = for python in python3.11 python3 python3.14 python3.13 python3.12; do \
@@ -39,6 +39,10 @@ format: setup ## put the code into shape
 
 bench: setup ## measure firstry against its peers and against the raw limit
 	@$(RUN)/python -m bench
+
+picture: setup ## make the pictures in docs/images anew, in a real Chromium
+	@$(RUN)/pytest --quiet tests/browser -k picture
+	@cp build/screens/report.png docs/images/report.png
 
 ci: system ## what continuous integration runs: system packages, then make test
 	@$(MAKE) --no-print-directory test

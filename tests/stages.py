@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +82,11 @@ FOLDERS = (
     _tests("integration", 180),
     _tests("scenario", 120),
     _tests("security", 120),
+    _tests("report", 120),
     _tests("sim", 180),
+    replace(
+        _tests("browser", 180), tool="chromium", remedy="install chromium (Debian: make system)"
+    ),
     _tests("docs", 60),
 )
 STAGES = (

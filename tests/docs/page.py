@@ -5,6 +5,7 @@ header, headings with `#`, code in backticks, inline links.
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,8 +14,8 @@ from pathlib import Path
 import stages
 
 ROOT = stages.ROOT
-_FENCE = re.compile(r"^(```+)(\w*)\s*$")
-_NOT_RUN = re.compile(r"^<!-- not run: (.{10,}) -->$")
+_FENCE = re.compile(r"^\s*(```+)(\w*)\s*$")
+_NOT_RUN = re.compile(r"^\s*<!-- not run: (.{10,}) -->$")
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -73,7 +74,7 @@ class Page:
                 opened = number, fence[2]
                 continue
             begin, language = opened
-            text = "\n".join(self.lines[begin : number - 1])
+            text = textwrap.dedent("\n".join(self.lines[begin : number - 1]))
             found.append(Block(language, text, begin, number, self._excuse(begin), closed))
             opened, closed = None, number
         assert opened is None, f"{self.path}:{opened}: a block without an end"

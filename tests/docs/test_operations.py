@@ -14,7 +14,11 @@ from firstry.observe.log import FIELDS
 from firstry.ports.telemetry import Event
 
 PAGE = "docs/operations.md"
-CONSOLE_ONLY = {"USAGE": Exit.USAGE, "INTERRUPTED": Exit.INTERRUPTED}
+CONSOLE_ONLY = {
+    "USAGE": Exit.USAGE,
+    "SERVICE_DOWN": Exit.UNAVAILABLE,
+    "INTERRUPTED": Exit.INTERRUPTED,
+}
 
 
 def _table(*header: str) -> Table:
@@ -65,6 +69,7 @@ def test_error_codes_and_their_exits() -> None:
     told = {code(row[0]): int(row[1]) for row in _table("code", "exit").rows}
     kinds = list(_kinds(FirstryError))
     assert told == {kind.code: exit_of(kind("")).value for kind in kinds} | CONSOLE_ONLY
+    assert set(_first_words("fail")) == CONSOLE_ONLY.keys() | {"DEFECT"}
 
 
 def _kinds(base: type[FirstryError]) -> Iterator[type[FirstryError]]:
@@ -95,7 +100,8 @@ def _first_words(*names: str) -> Iterator[str]:
         if "sim" in path.parts:
             continue
         for call in _calls(path):
-            if isinstance(call.func, ast.Name) and call.func.id in names and call.args:
+            called = ast.unparse(call.func).rpartition(".")[2]
+            if called in names and call.args:
                 first = call.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     yield first.value

@@ -94,3 +94,12 @@ def test_a_stop_waits_for_the_attempt_and_a_new_start_goes_on(fleet: Fleet) -> N
     assert fleet.database.markers(site.cloud_id) == ["AUTO_12H"]
     assert serving.events[-1]["event"] == "service_stopped"
     assert fleet.reason(fleet.serve(), site) == "DONE_KEY_EXISTS"
+
+
+def test_a_stop_right_after_the_start_is_heard(fleet: Fleet) -> None:
+    """A SIGTERM between the first log line and the first request ends it in order."""
+    for _ in range(3):
+        serving = fleet.serve("all")
+        serving.wait_started()
+        serving.stop()
+        assert serving.events[-1]["event"] == "service_stopped"

@@ -61,7 +61,7 @@ class Serving:
     @property
     def port(self) -> int:
         """The port that it listens on; waits until it answers there."""
-        assert self._has_started.wait(STARTS_WITHIN_SECONDS), self.lines
+        self.wait_started()
         assert self._port is not None, self.lines
         wait = until(STARTS_WITHIN_SECONDS)
         while not self._is_open:
@@ -70,6 +70,10 @@ class Serving:
             except ConnectionRefusedError:
                 wait.more("the service to listen")
         return self._port
+
+    def wait_started(self) -> None:
+        """Wait for the log line that says so; it may not answer yet."""
+        assert self._has_started.wait(STARTS_WITHIN_SECONDS), self.lines
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -4,7 +4,9 @@ Every word is made from what was heard from the service or read from its databas
 terminal there are no colours, no moving line and no control codes.
 """
 
+import io
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -18,8 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from firstry.cli.demo_line import Line, line_of, number_text, plural, stamp
-from firstry.sim.demo_check import REPORTS_NAME, SUMS_NAME, CheckedReport
+from firstry.exports.key import FILE_NAME as KEYS_NAME
+from firstry.sim.demo_check import PAGES_NAME, REPORTS_NAME, SUMS_NAME, CheckedReport
 from firstry.sim.demo_day import DAY, Stage
+from firstry.sim.demo_service import KEYS_PATH
 from firstry.sim.demo_story import Now, Scene
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ WIDEST, ROOMY = 100, 90
 CLOCK, SITE, SAID = 10, 9, 26
 """Widths of the columns of the story; its notes take the rest."""
 FRAMES = 10
+ASCII_MARKS = str.maketrans({"✓": "+", "✗": "x", "●": "*", "·": "-", "↳": ">"})
 INTRODUCTION = """\
 Forge and Jira are simulated. The service, HTTP, SQLite and the kill are real.
 Time jumps from event to event, and runs 1:1 while a report is made."""
@@ -38,6 +43,9 @@ class View:
     """One demo on one console: stdout, or stderr where stdout is for a program."""
 
     def __init__(self, *, is_quiet: bool) -> None:
+        stream = sys.stderr if is_quiet else sys.stdout
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a mark that cannot be shown is no reason to end
         width = min(Console(stderr=is_quiet).width, WIDEST)
         self._console = Console(stderr=is_quiet, highlight=False, width=width)
         self._stage: Stage | None = None
@@ -104,7 +112,7 @@ class View:
     def tell_serving(self, stage: Stage) -> None:
         """Say what goes on running, and how it ends."""
         self._head("still serving, by this machine's clock; Ctrl-C ends it")
-        for path in ("/readyz", "/healthz"):
+        for path in ("/readyz", KEYS_PATH):
             self._show(Text(f"  curl {stage.service.base_url}{path}", "cyan"))
 
     def tell_end(self) -> None:
@@ -123,8 +131,10 @@ class View:
             return
         with self._console.capture() as captured:
             self._console.print(what, soft_wrap=is_text)
+        is_unicode = self._console.encoding.startswith("utf")
         for line in captured.get().splitlines():
-            self._console.file.write(line.rstrip() + "\n")
+            plain = line.rstrip() if is_unicode else line.rstrip().translate(ASCII_MARKS)
+            self._console.file.write(plain + "\n")
         self._console.file.flush()
 
     def _foot(self, stage: Stage) -> RenderableType:
@@ -195,8 +205,8 @@ def _facts_of(played: "Played") -> Table:
     facts.add_row(
         "",
         _mark(verdict.verified == len(verdict.reports)),
-        f"{verdict.verified} of {len(verdict.reports)} reports: bytes, digest, ledger entry, "
-        "citations and numbers agree",
+        f"{verdict.verified} of {len(verdict.reports)} reports: bytes, signature, ledger "
+        "entry and numbers agree",
     )
     facts.add_row(
         "",
@@ -227,6 +237,7 @@ def _paths_of(played: "Played", stage: Stage) -> Table:
     folder, count = played.folder, len(played.verdict.reports)
     table = Table.grid(padding=(0, 2))
     table.add_row("", "reports", Text(f"{folder / REPORTS_NAME}/  {count} files, one a report"))
+    table.add_row("", "pages", Text(f"{folder / PAGES_NAME}/  open one in a browser"))
     table.add_row("", "database", Text(str(folder / stage.database.name)))
     table.add_row("", "log", Text(str(folder / stage.service.log.name)))
     return table
@@ -239,7 +250,7 @@ def _commands_of(played: "Played", stage: Stage, command: str) -> list[str]:
     return [
         f"export FIRSTRY_DATABASE_URL=sqlite:///{played.folder / stage.database.name}",
         f"{command} tenants show {first.cloud_id}",
-        f"{command} evidence verify {first.cloud_id}",
-        f"{command} reports list",
+        f"{command} evidence list {first.cloud_id}",
+        f"{command} verify {reports} --key {shlex.quote(str(played.folder / KEYS_NAME))}",
         f"(cd {reports} && sha256sum --check {SUMS_NAME})",
     ]

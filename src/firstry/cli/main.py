@@ -8,6 +8,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from firstry import __version__
 from firstry.cli import (
@@ -27,19 +28,32 @@ from firstry.cli import (
 from firstry.cli.output import Exit, Output, exit_of
 from firstry.domain.errors import FirstryError
 
+
+
+class Group(TyperGroup):
+    """A group of commands that, called without any, shows its help to people only."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Refuse no words with one object where `--json` asks for one."""
+        if not args and isinstance(ctx.obj, Output) and ctx.obj.is_json:
+            ctx.fail("a command is missing")
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
     name="firstry",
+    cls=Group,
     help="Trust reports for Jira sites, each made exactly once, from evidence really read.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(reports.app, name="reports")
-app.add_typer(db.app, name="db")
-app.add_typer(keys.app, name="keys")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(config.app, name="config")
+app.add_typer(tenants.app, name="tenants", cls=Group)
+app.add_typer(reports.app, name="reports", cls=Group)
+app.add_typer(db.app, name="db", cls=Group)
+app.add_typer(keys.app, name="keys", cls=Group)
+app.add_typer(evidence.app, name="evidence", cls=Group)
+app.add_typer(config.app, name="config", cls=Group)
 reports.app.command("generate")(generate.generate)
 app.command("serve")(serve.serve)
 app.command("worker")(work.worker)
@@ -75,11 +89,11 @@ def main() -> None:
 def run(words: list[str], output: Output) -> int:
     """Run one command and return its exit code; every error is told through `output`."""
     try:
-        code = app(words, obj=output, standalone_mode=False)
+        code = app(words, prog_name="firstry", obj=output, standalone_mode=False)
     except typer.TyperException as error:  # every error of usage is one
         context = getattr(error, "ctx", None)
         remedy = f"see `{context.command_path} --help`" if context else ""
-        output.fail("USAGE", error.format_message(), remedy)
+        output.fail("USAGE", error.format_message() or "a command is missing", remedy)
         return Exit.USAGE
     except typer.Exit as ended:
         return ended.exit_code

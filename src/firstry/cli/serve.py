@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEV_FOLDER = Path(".firstry")
 DEV_SIMULATOR = "127.0.0.1:8018"
+DEV_BANNER = "DEVELOPMENT: local keys, trusts the simulator, never expose it"
 
 
 class Role(StrEnum):
@@ -57,30 +58,33 @@ def serve(
         _refuse_unless_loopback(settings)
     elif simulated_time is not None:
         raise SettingInvalid("--simulated-time goes with --dev only", "leave it out")
-    listening = _listen(settings)
-    service = build_service(settings, _clock(simulated_time))
-    app, close_web = build_web(service, with_remote=role is not Role.WORKER)
-    server = _server(app)
-    port = listening.getsockname()[1]
-    service.parts.telemetry.emit(
-        Event.SERVICE_STARTED,
-        role=role.value,
-        host=settings.host,
-        port=port,
-        version=__version__,
-        banner="DEVELOPMENT: local keys, trusts the simulator, never expose it" if dev else None,
-    )
-    worker = _Worker(service, server) if role is not Role.WEB else None
-    if worker is not None:
-        worker.start()
-    # uvicorn raises the signal again once it has stopped; the rest of the stop is ours.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    server.run(sockets=[listening])
+    with _listen(settings) as listening:
+        service = build_service(settings, _clock(simulated_time))
+        app, close_web = build_web(service, with_remote=role is not Role.WORKER)
+        server = _server(app)
+        # Until uvicorn takes the signal over, and once it has stopped and raises it again.
+        signal.signal(signal.SIGTERM, lambda *_: _tell_to_stop(server))
+        service.parts.telemetry.emit(
+            Event.SERVICE_STARTED,
+            role=role.value,
+            host=settings.host,
+            port=listening.getsockname()[1],
+            version=__version__,
+            banner=DEV_BANNER if dev else None,
+        )
+        worker = _Worker(service, server) if role is not Role.WEB else None
+        if worker is not None:
+            worker.start()
+        server.run(sockets=[listening])
     has_died = worker is not None and worker.end()
     close_web()
     service.close()
     service.parts.telemetry.emit(Event.SERVICE_STOPPED)
     return Exit.DEFECT if has_died else Exit.OK
+
+
+def _tell_to_stop(server: "uvicorn.Server") -> None:
+    server.should_exit = True
 
 
 class _Worker(threading.Thread):
@@ -137,6 +141,8 @@ def _clock(simulated_time: Path | None) -> "Clock":
 
 def _listen(settings: Settings) -> socket.socket:
     """Take the port before anything else, so that a taken one is told plainly."""
+    if not settings.host:  # to a socket, that is every address of the machine
+        raise SettingInvalid("FIRSTRY_HOST is ''", "for example FIRSTRY_HOST=127.0.0.1")
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -148,7 +154,8 @@ def _listen(settings: Settings) -> socket.socket:
         raise SettingInvalid(
             f"FIRSTRY_HOST {settings.host} and FIRSTRY_PORT {settings.port} cannot be used "
             f"({error.strerror})",
-            "end what holds the port, or choose another: FIRSTRY_PORT=8020",
+            "end what holds the port, or choose others, for example "
+            "FIRSTRY_HOST=127.0.0.1 FIRSTRY_PORT=8020",
         ) from None
     return listening
 

@@ -5,6 +5,7 @@ being passed along; values are cut and control characters escaped, so nothing
 from outside can forge a line (I16).
 """
 
+import contextlib
 import json
 import sys
 from collections.abc import MutableMapping
@@ -54,10 +55,11 @@ class LogTelemetry:
         )
 
     def emit(self, event: Event, tenant: Tenant | None = None, **fields: object) -> None:
-        """See `ports.telemetry.Telemetry`."""
+        """See `ports.telemetry.Telemetry`. A line that cannot be written is lost, no work is."""
         if tenant is not None:
             fields["cloud_id"] = tenant.cloud_id
-        self._logger.info(event.value, ts=iso(self._clock.now()), **fields)
+        with contextlib.suppress(OSError):
+            self._logger.info(event.value, ts=iso(self._clock.now()), **fields)
 
 
 def telemetry_for(log_format: str, clock: Clock) -> LogTelemetry:

@@ -61,6 +61,19 @@ def test_a_sealed_chain_is_whole_and_counts_from_one() -> None:
     assert first_break(TENANT, CHAIN, HEAD) is None
 
 
+def sha256(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_stranger_can_work_out_every_hash() -> None:
+    """Hashes are over stored canonical entries, each bound to its place and to its past."""
+    expected = sha256(f"firstry ledger v1\n{TENANT.cloud_id}")
+    assert genesis(TENANT) == Head(0, expected)
+    for number, entry in enumerate(CHAIN, start=1):
+        expected = sha256(f"{expected}\n{number}\n{sha256(entry.body.decode())}\n")
+        assert entry.hash == expected
+
+
 def test_sealing_piece_by_piece_gives_the_same_chain() -> None:
     first, head = seal(genesis(TENANT), ENTRIES[:2])
     rest, end = seal(head, ENTRIES[2:])

@@ -272,3 +272,14 @@ def test_a_missed_or_discarded_milestone_takes_no_result(store: MemoryStore) -> 
 def test_only_a_success_carries_a_report(store: MemoryStore, outcome: Outcome) -> None:
     change = settle(known(store), won(store, at(12)), outcome, at(12), DEFAULT)
     assert change.report is None
+
+
+@pytest.mark.parametrize("make", [completed, lambda _: FAILED], ids=["success", "failure"])
+def test_an_end_that_counts_ends_the_row_of_deferrals(
+    store: MemoryStore, make: Callable[[Claim], Outcome]
+) -> None:
+    deferred = accepted(store, won(store, at(12)), REFUSED, at(12)).milestone
+    assert (deferred.deferral_kind, deferred.deferrals) == (DeferralKind.TOKEN, 1)
+    held = won(store, deferred.next_due)
+    after = accepted(store, held, make(held), held.decided_at).milestone
+    assert (after.deferral_kind, after.deferrals) == (None, 0)

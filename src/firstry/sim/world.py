@@ -1,0 +1,227 @@
+"""A whole world from one seed: the real service, its platform, its sites, and all that goes wrong.
+
+`run` makes the world, lets it happen in virtual time, and returns what was hit and
+what was found. The service's own code runs from the ASGI application down to the
+store; time, chance, threads, network and death are the world's. The same seed
+gives the same notes, on every machine and, but for the database beneath, on either
+store: a run that finds something can be had again, line by line.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+
+from firstry.domain.milestone import State
+from firstry.domain.policy import CatchUp, Policy
+from firstry.ports.failpoint import Failpoint, arm
+from firstry.ports.store import Store
+from firstry.sim.jira import JiraSite
+from firstry.sim.jira_content import Content
+from firstry.sim.jira_fault import Fault, FaultKind
+from firstry.sim.platform import Platform, new_uuid
+from firstry.sim.platform_key import KeyRing
+from firstry.sim.world_fault import Dice, Tally
+from firstry.sim.world_fleet import Fleet
+from firstry.sim.world_ground import Ground, Judge, Notes
+from firstry.sim.world_process import Process
+from firstry.sim.world_store import FullDisk, PlacedMemory, Written
+from firstry.sim.world_story import Life, Story
+from firstry.sim.world_task import START
+from firstry.sim.world_trouble import Trouble, weighed
+from firstry.stores.sql.migration import upgrade
+from firstry.stores.sql.store import SqliteStore
+
+HOUR = timedelta(hours=1)
+CALM_AT_MOST = 60 * HOUR
+"""Within this all must have come to its end: a reinstallation, a full backoff, a tick."""
+
+
+class Kind(StrEnum):
+    """The store beneath a world."""
+
+    MEMORY = "memory"
+    SQLITE = "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One world that has happened. `lines` are its notes, if they were kept."""
+
+    seed: int
+    kind: Kind
+    digest: str
+    hours: float
+    tally: Tally
+    findings: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def run(
+    seed: int,
+    kind: Kind,
+    folder: Path,
+    keys: KeyRing,
+    judge: Judge,
+    *,
+    keeps_notes: bool = False,
+) -> Run:
+    """Let the world of `seed` happen over a store of this kind in an empty folder.
+
+    One at a time in a process: failpoints and the limit of file sizes are the
+    process's own.
+    """
+    return World(seed, kind, folder, keys, judge, keeps_notes).happen()
+
+
+class World:
+    """One world, from its beginning to its rest."""
+
+    def __init__(
+        self, seed: int, kind: Kind, folder: Path, keys: KeyRing, judge: Judge, keeps_notes: bool
+    ) -> None:
+        self._seed, self._kind = seed, kind
+        dice = Dice(seed)
+        plan = dice.of("plan")
+        self._ground = ground = Ground(
+            dice=dice,
+            policy=_policy(plan),
+            rates=weighed(plan),
+            platform=Platform(dice.of("platform"), keys),
+            judge=judge,
+            notes=Notes(kept=keeps_notes),
+            disk=FullDisk(),
+        )
+        open_store = self._place(folder)
+        self._fleet = Fleet(ground, plan.randint(1, 3), open_store, self._watch)
+        lives = [self._life(plan, number) for number in range(1, plan.randint(2, 5) + 1)]
+        ground.sites.update((life.site.cloud_id, life.site) for life in lives)
+        trouble_hours = 100 if any(life.fades_at for life in lives) else plan.randint(26, 60)
+        self._calm_at = START + trouble_hours * HOUR
+        self._story = Story(ground, self._fleet, lives, self._calm_at)
+        self._trouble = Trouble(ground, self._fleet, [life.site for life in lives])
+        self._lives = lives
+        self._is_at_rest = False
+
+    def happen(self) -> Run:
+        """Let everything happen, judge the end, and return what came of it."""
+        ground = self._ground
+        arm(self._reach)
+        try:
+            self._story.begin()
+            self._trouble.begin()
+            ground.agenda.at(self._calm_at + HOUR, self._look_for_rest)
+            while not self._is_at_rest and not ground.findings and ground.agenda.step():
+                self._fleet.bury()
+            if not ground.findings:
+                ground.found(ground.judge.ended(ground))
+        finally:
+            self._fleet.end()
+            ground.tasks.close()
+            arm(lambda _: None)
+            ground.truth.close()
+        return Run(
+            self._seed,
+            self._kind,
+            ground.notes.digest,
+            ground.agenda.seconds / 3600,
+            ground.tally,
+            tuple(ground.findings),
+            tuple(ground.notes.lines or ()),
+        )
+
+    def _place(self, folder: Path) -> Callable[[], Store]:
+        """Make the store's place, and return how a process opens it."""
+        if self._kind is Kind.MEMORY:
+            memory = PlacedMemory(self._reach, self._ground.disk)
+            self._ground.truth = memory
+            return lambda: memory
+        path = folder / "world.db"
+        upgrade(path)
+        self._ground.truth = SqliteStore(path)
+        return lambda: SqliteStore(path)
+
+    def _life(self, plan: Random, number: int) -> Life:
+        content = Content(projects=plan.randint(0, 9), filters=plan.randint(0, 3))
+        site = JiraSite(
+            self._ground.platform, new_uuid(plan), f"s{number}", new_uuid(plan), content
+        )
+        installs_at = START + timedelta(seconds=plan.uniform(0, 8 * 3600))
+        life = Life(site, installs_at)
+        if plan.random() < 0.04:
+            _let_fade(life, plan)
+        return life
+
+    def _reach(self, place: Failpoint) -> None:
+        owner = self._ground.tasks.owner
+        if isinstance(owner, Process):
+            owner.reach(place)
+
+    def _watch(self, written: Written) -> None:
+        """See what is stored after a transaction: the state before or after, nothing between."""
+        ground = self._ground
+        stored = ground.truth.read(written.tenant)
+        if written.is_as_after(stored):
+            self._committed(written)
+        elif not written.is_as_before(stored):
+            ground.find(
+                f"I2: {ground.name_of(written.tenant.cloud_id)} is neither before nor after"
+            )
+
+    def _committed(self, written: Written) -> None:
+        ground = self._ground
+        for kind in written.kinds:
+            ground.tally[f"act {kind}"] += 1
+        before = written.before.milestones if written.before is not None else ()
+        for milestone in written.after.milestones:
+            if milestone in before:
+                continue
+            if written.before is None or written.before.milestone(*milestone.key) is None:
+                ground.tally["act ARMED"] += 1
+            ground.note(
+                f"{ground.name_of(written.tenant.cloud_id)} {milestone.trigger} "
+                f"{milestone.revision} {milestone.state} attempts={milestone.attempts} "
+                f"fence={milestone.fence} next={milestone.next_due:%d %H:%M:%S.%f}"
+            )
+            if milestone.is_live():
+                self._story.noticed(milestone.next_due)
+        ground.found(ground.judge.written(ground, written))
+
+    def _look_for_rest(self) -> None:
+        """End the world once nothing is under way for a site that has the app (I10)."""
+        ground = self._ground
+        waiting = [
+            f"{life.site.name} {milestone.trigger} {milestone.revision}"
+            for life in self._lives
+            if life.is_installed
+            for milestone in life.milestones(ground.truth)
+            if milestone.state in (State.SCHEDULED, State.CLAIMED)
+        ]
+        if not waiting:
+            self._is_at_rest = True
+        elif ground.agenda.now > self._calm_at + CALM_AT_MOST:
+            ground.find(f"I10: still waiting at the end: {', '.join(waiting)}")
+        else:
+            ground.agenda.after(3600.0, self._look_for_rest)
+
+
+def _policy(plan: Random) -> Policy:
+    """Return the default policy, or every other time one that comes to its ends sooner."""
+    if plan.random() < 0.5:
+        return Policy()
+    return Policy(
+        max_attempts=plan.choice((1, 2, 3, 10)),
+        manual_rate=plan.choice((1, 6)),
+        catch_up=plan.choice(list(CatchUp)),
+        generation_timeout=timedelta(seconds=plan.choice((20, 120))),
+        lease=timedelta(seconds=plan.choice((130, 300))),
+    )
+
+
+def _let_fade(life: Life, plan: Random) -> None:
+    """Have the site refuse us from its first due time on, and its ticks end soon after."""
+    refuses_at = life.installs_at + timedelta(hours=12)
+    life.site.faults.append(Fault(FaultKind.UNAUTHORIZED, start=refuses_at))
+    life.fades_at = refuses_at + timedelta(hours=plan.uniform(2, 4))

@@ -1,0 +1,161 @@
+"""A wrong setting: exit 2, naming the setting, the value (never a secret) and an example."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from firstry.config import SETTINGS, Setting
+from firstry.sim.platform import APP_ID
+from support.command import Ran, command, shell
+from support.service import SECRETS
+
+KEY = "A" * 43
+BAD: dict[str, list[str]] = {
+    "DATABASE_URL": ["", "firstry.db", "sqlite:///", "mysql://x/y", "sqlite:///no/such/folder/f"],
+    "FORGE_APP_ID": ["", "my-app", "1111", "ari:cloud:ecosystem::app/x"],
+    "FORGE_JWKS_URL": ["", "keys.json", "http://example.com/k", "ftp://127.0.0.1/k", "http://["],
+    "FORGE_ENVIRONMENTS": ["", "production", "PRODUCTION,,STAGING", "PRODUCTION,PRODUCTION"],
+    "FORGE_API_HOSTS": ["", "https://api.atlassian.com", "api.atlassian.com/ex", "a b", "a,,b"],
+    "SECRET_KEYS": ["", KEY, f"k1:{KEY}AA", "k1:!!!", f"k1:{KEY},k1:{KEY}", "@no-such-file"],
+    "SIGNING_KEY": ["", KEY, "s1:AAAA", "s 1:" + KEY, "s1:" + "é" * 43, "@no-such-file"],
+    "TRIGGERS": ["", "AUTO_12H", "AUTO=0h", "A=2h,B=1h", "A=1h,A=2h", "a=1h", "MANUAL=1h"],
+    "BACKOFF": ["", "0s", "25h", "30m,,2h", "30", "-30m", "30m;2h"],
+    "MAX_ATTEMPTS": ["", "0", "51", "-1", "ten", "1.5", "٣"],
+    "MANUAL_RATE": ["", "0/h", "6", "6/d", "-1/h", "six/h"],
+    "CATCH_UP": ["", "none", "LATEST", "every"],
+    "DATASETS": ["", "Project", "Projects,,Issues", "Automation Rules", "Projects,Projects"],
+    "ANSWER_WITHIN": ["", "5s", "0.05s", "4", "1m", "-1s"],
+    "GENERATION_TIMEOUT": ["", "0.5s", "120", "300s", "1w", "9" * 400 + "d"],
+    "LEASE": ["", "0.9s", "300", "120s", "soon"],
+    "HOST": ["", "no host at all", "256.256.256.256"],
+    "PORT": ["", "65536", "-1", "http", "80.5"],
+    "LOG_FORMAT": ["", "xml", "JSON", "text json"],
+}
+NEEDS_SERVE = {"HOST"}
+"""What only a server can find out."""
+BESIDE = {"GENERATION_TIMEOUT": "LEASE", "LEASE": "GENERATION_TIMEOUT"}
+"""Each is right by itself; together they may not be."""
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def test_every_setting_has_bad_values() -> None:
+    assert set(BAD) == set(BY_NAME)
+
+
+def _run(folder: Path, name: str, value: str) -> Ran:
+    environ = {f"FIRSTRY_{name}": value}
+    if name in NEEDS_SERVE:
+        environ |= SECRETS | {"FIRSTRY_FORGE_APP_ID": APP_ID, "FIRSTRY_PORT": "0"}
+        return shell(folder, environ, "serve", "--json", seconds=8)
+    return command(folder, environ, "tenants", "list", "--json")
+
+
+def _is_told(ran: Ran, setting: Setting, value: str) -> None:
+    assert ran.code == 2, ran
+    error = ran.error
+    assert error["code"] == "SETTING_INVALID"
+    told = error["message"] + error["remedy"]
+    assert f"FIRSTRY_{setting.name}" in error["message"]
+    if setting.is_secret:
+        assert "(hidden)" in error["message"]
+        assert not value.strip("@") or value not in told
+    else:
+        assert value[:20] in told
+    is_about_two = any(f"FIRSTRY_{other}" in told for other in (BESIDE.get(setting.name),) if other)
+    assert f"FIRSTRY_{setting.name}=" in told or is_about_two or "sqlite:///" in told, told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name} {number} {value[:20]!a}")
+        for name, values in BAD.items()
+        for number, value in enumerate(values)
+    ],
+)
+def test_a_wrong_value(tmp_path: Path, name: str, value: str) -> None:
+    _is_told(_run(tmp_path, name, value), BY_NAME[name], value)
+    assert list(tmp_path.glob("*.db*")) == [], "nothing is made under wrong settings"
+
+
+@pytest.mark.parametrize("name", sorted(set(BAD) - NEEDS_SERVE))
+def test_a_wrong_value_in_the_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "firstry.toml").write_text(f'{name.lower()} = "{BAD[name][1]}"\n')
+    ran = command(tmp_path, {}, "tenants", "list", "--json")
+    _is_told(ran, BY_NAME[name], BAD[name][1])
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEYS", "SIGNING_KEY"])
+def test_a_secret_is_not_told_by_any_command(tmp_path: Path, name: str) -> None:
+    secret = "s3cr3t" * 8
+    for words in (["tenants", "list"], ["config", "show"], ["doctor"], ["serve"]):
+        for flag in ([], ["--json"]):
+            ran = command(tmp_path, {f"FIRSTRY_{name}": f"k1:{secret}"}, *words, *flag)
+            assert ran.code == 2, ran
+            assert secret not in ran.out + ran.err
+            assert f"FIRSTRY_{name}" in ran.out + ran.err
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"k1:{KEY}\n")
+    environ = {"FIRSTRY_SECRET_KEYS": "@key"}
+    assert command(tmp_path, environ, "tenants", "list").code == 0
+    shown = command(tmp_path, environ, "config", "show", "--json")
+    assert shown.code == 0
+    assert KEY not in shown.out
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "firstry.toml").write_text('max_attempts = 0\ndatabase_url = "sqlite:///a.db"\n')
+    assert command(tmp_path, {"FIRSTRY_MAX_ATTEMPTS": "3"}, "tenants", "list").code == 0
+    assert (tmp_path / "a.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("max_atempts = 3", "max_atempts"),
+        ("[triggers]\nx = 1", "triggers"),
+        ("= 3", "firstry.toml"),
+        ("\x00", "firstry.toml"),
+    ],
+)
+def test_a_file_that_cannot_be_understood(tmp_path: Path, text: str, named: str) -> None:
+    (tmp_path / "firstry.toml").write_text(text)
+    ran = command(tmp_path, {}, "tenants", "list", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
+    assert named in ran.error["message"]
+
+
+def test_a_misspelt_setting_is_told_with_the_right_one(tmp_path: Path) -> None:
+    ran = command(tmp_path, {"FIRSTRY_MAX_ATTEMPT": "3"}, "tenants", "list", "--json")
+    assert ran.code == 2
+    assert "FIRSTRY_MAX_ATTEMPTS" in ran.error["remedy"]
+
+
+def test_serve_names_everything_that_is_missing(tmp_path: Path) -> None:
+    ran = shell(tmp_path, {}, "serve", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
+    needed = [setting.name for setting in SETTINGS if setting.serve_needs_it]
+    assert needed
+    for name in needed:
+        assert f"FIRSTRY_{name}" in ran.error["message"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
+def test_development_stays_on_loopback(tmp_path: Path, host: str) -> None:
+    ran = command(tmp_path, {"FIRSTRY_HOST": host}, "serve", "--dev", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
+    assert "loopback" in ran.error["message"]
+    assert host in ran.error["message"]
+
+
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = command(tmp_path, {"FIRSTRY_PORT": port}, "serve", "--dev", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
+    assert port in ran.error["message"]
