@@ -77,17 +77,19 @@ CODE = tuple(path for path in ("src", "tests", "bench") if _holds_code(path))
 FOLDERS = (
     _tests("tidy", 60, is_fast=True),
     _tests("unit", 90, is_fast=True),
-    _tests("conformance", 120),
-    _tests("property", 120),
-    _tests("integration", 180),
-    _tests("scenario", 120),
-    _tests("security", 120),
-    _tests("report", 120),
+    _tests("conformance", 180),
+    _tests("property", 180),
+    _tests("integration", 300),
+    _tests("scenario", 240),
+    _tests("security", 180),
+    _tests("report", 240),
     _tests("sim", 180),
+    _tests("crash", 300),
+    _tests("simulation", 300),
     replace(
         _tests("browser", 180), tool="chromium", remedy="install chromium (Debian: make system)"
     ),
-    _tests("docs", 60),
+    _tests("docs", 120),
 )
 STAGES = (
     _tool("format", 30, "ruff", "format", "--check", "."),
@@ -140,7 +142,7 @@ def _execute(stage: Stage, log: str, echo: Callable[[str], object] | None) -> in
     """Run the command into the file `log`; return its exit code, or None at the cap."""
     with Path(log).open("w") as sink, Path(log).open(errors="replace") as source:
         process = subprocess.Popen(
-            stage.command, cwd=ROOT, env=os.environ | {"PATH": SEARCH_PATH, "PY_COLORS": "0"},
+            stage.command, cwd=ROOT, env=os.environ | {"PATH": SEARCH_PATH, "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + stage.cap_seconds

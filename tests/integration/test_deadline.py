@@ -37,9 +37,7 @@ def test_a_slow_site(hurried: Callable[[], World], kind: FaultKind) -> None:
 
 @pytest.mark.parametrize("endpoint", [TICK, INSTALL], ids=["tick", "lifecycle"])
 @pytest.mark.parametrize("mode", [JwksMode.SLOW, JwksMode.HANG])
-def test_a_slow_key_set(
-    hurried: Callable[[], World], mode: JwksMode, endpoint: Endpoint
-) -> None:
+def test_a_slow_key_set(hurried: Callable[[], World], mode: JwksMode, endpoint: Endpoint) -> None:
     with hurried() as world:
         world.simulator.keys.mode = mode
         site = world.site()

@@ -5,15 +5,20 @@ letters A to G.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from firstry.domain.instant import iso
+from firstry.scheduler.attempt import Parts
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform import ABSENT
+from firstry.sim.platform_key import KeyRing
 from support.call import TICK, headers_of
 from support.claims import without_tenant
+from support.parts import DefectiveStore
 from support.service import World
 
 
@@ -175,6 +180,20 @@ def test_e_scheduler_fault_is_answered_500(world: World) -> None:
     assert not answer.json()["success"]
     assert not site.requests
     world.told(site, "GENERATED")
+
+
+def test_e_even_a_defect_of_our_own_is_answered_500_in_json(tmp_path: Path, keys: KeyRing) -> None:
+    """Contract E: never throws; what nobody thought of is an answer too, without its text."""
+
+    def refit(parts: Parts) -> Parts:
+        return replace(parts, store=DefectiveStore(parts.store).as_store())
+
+    with World(tmp_path, keys, refit=refit) as world:
+        site = world.site()
+        for answer in (world.tick(site), world.install(site)):
+            assert answer.status == 500
+            assert answer.json()["error_code"] == "SCHEDULER_ERROR"
+            assert b"secret" not in answer.body
 
 
 def test_e_generation_fault_is_answered_202(world: World) -> None:

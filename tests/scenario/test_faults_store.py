@@ -96,6 +96,7 @@ def test_a_state_that_cannot_be_read_drops_no_backoff(world: World, fault: str) 
     site = world.installed()
     site.faults.append(Fault(FaultKind.UNAVAILABLE, times=3))
     world.clock.advance(hours=24)
+    until = ""
     for minutes in (30, 120, 1):
         until = world.told(site, "GENERATION_FAILED", 202)["backoff_expires_at"]
         world.clock.advance(minutes=minutes)

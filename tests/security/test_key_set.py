@@ -170,8 +170,8 @@ def test_a_key_that_may_not_sign_is_not_used(tmp_path: Path, keys: KeyRing, flaw
         site = world.site()
         answer = world.tick(site)
         assert (answer.status, answer.json()["reason"]) == (401, "INVOCATION_TOKEN_INVALID")
-        signed = {"header": {"kid": good.kid}, "sign": rsa_signer(good.private)}
-        world.told(site, "INSTALLATION_UNKNOWN", **signed)
+        header, sign = {"kid": good.kid}, rsa_signer(good.private)
+        world.told(site, "INSTALLATION_UNKNOWN", header=header, sign=sign)
 
 
 def test_a_secret_in_the_key_set_signs_nothing(tmp_path: Path, keys: KeyRing) -> None:
@@ -187,7 +187,8 @@ def test_a_secret_in_the_key_set_signs_nothing(tmp_path: Path, keys: KeyRing) ->
 
 
 @pytest.mark.parametrize(
-    "document", [{}, [], {"keys": {}}, {"keys": []}, {"keys": [{}]}, None, {"keys": [{"kty": "RSA"}]}]
+    "document",
+    [{}, [], {"keys": {}}, {"keys": []}, {"keys": [{}]}, None, {"keys": [{"kty": "RSA"}]}],
 )
 def test_a_key_set_without_a_usable_key_is_none(
     tmp_path: Path, keys: KeyRing, document: object

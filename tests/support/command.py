@@ -57,9 +57,9 @@ def command(folder: Path, environ: Mapping[str, str], *words: str) -> Ran:
         _words(words),
         redirect_stdout(out),
         redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
     ):
-        with pytest.raises(SystemExit) as ended:
-            main()
+        main()
     assert isinstance(ended.value.code, int), ended.value.code
     return Ran(ended.value.code, out.getvalue(), err.getvalue())
 

@@ -40,8 +40,9 @@ def _top_level() -> Iterator[tuple[str, Vector]]:
 
 
 def _times() -> Iterator[tuple[str, Vector]]:
+    no_times: list[object] = [ABSENT, None, True, "1", [], {}, 0, -1, 2**40, 1e300]
     for claim in ("iat", "nbf", "exp"):
-        for value in (ABSENT, None, True, "1", [], {}, 0, -1, 2**40, 1e300):
+        for value in no_times:
             yield f"{claim} {_shown(value)}", _changed({claim: value})
     for seconds in (6, 60, 86400, 10 * 365 * 86400):
         yield f"expired {seconds} s ago", _moved(exp=-seconds)
@@ -154,7 +155,8 @@ def addresses() -> Vectors:
             found[f"{where}.apiBaseUrl {text[:40]!r}"] = _addressed(
                 text.replace("{path}", path), where
             )
-    for value in (None, 1, [], {}, True):
+    no_addresses: list[object] = [None, 1, [], {}, True]
+    for value in no_addresses:
         found[f"app.apiBaseUrl {value!r}"] = _edited("apiBaseUrl", value)
     return found
 

@@ -78,3 +78,25 @@ class ForgetfulStore:
     def as_store(self) -> Store:
         """Return itself as the port that it stands behind."""
         return cast(Store, self)
+
+
+class DefectiveStore:
+    """A store whose every reading and writing ends in an error that nobody thought of."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, tenant: Tenant) -> TenantRecord | None:
+        """Fail in a way that no port speaks of."""
+        raise ArithmeticError("a secret that must not be told")
+
+    def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
+        """Fail in a way that no port speaks of."""
+        raise ArithmeticError("a secret that must not be told")
+
+    def as_store(self) -> Store:
+        """Return itself as the port that it stands behind."""
+        return cast(Store, self)

@@ -6,6 +6,7 @@ unless the test moves it, so a due time, a backoff or a timestamp can be compare
 to the millisecond.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -82,7 +83,7 @@ class Served:
             server_header=False,
             timeout_graceful_shutdown=5,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _QuickServer(config)
         self._thread = threading.Thread(target=self._server.run, name="service", daemon=True)
         self._thread.start()
         while not self._server.started:
@@ -90,15 +91,24 @@ class Served:
             time.sleep(0.002)
         self.port: int = self._server.servers[0].sockets[0].getsockname()[1]
 
-    def leave(self) -> None:
-        """Take no more requests; what is under way is still answered."""
-        self._server.should_exit = True
-
     def stop(self) -> None:
-        """Leave, and wait for the end."""
-        self.leave()
+        """Answer what is under way and end."""
+        self._server.should_exit = True
         self._thread.join(20)
         assert not self._thread.is_alive(), "the service did not stop"
+
+
+class _QuickServer(uvicorn.Server):
+    """A server that looks every 10 ms whether it is to stop; a test has no 100 ms to spare."""
+
+    async def main_loop(self) -> None:
+        """See `uvicorn.Server.main_loop`."""
+        ticks = 0
+        while not self.should_exit:
+            if ticks % 10 == 0:
+                await self.on_tick(ticks // 10)
+            ticks += 1
+            await asyncio.sleep(0.01)
 
 
 class World:
@@ -144,10 +154,11 @@ class World:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What hangs at a site is let go before we wait: then every attempt ends by itself.
-        self._served.leave()
+        # Both at once: what hangs at a site is let go, and then every attempt ends by itself.
+        stopping = threading.Thread(target=self._stop, name="stopping")
+        stopping.start()
         self.simulator.stop()
-        self._stop()
+        stopping.join()
 
     def restart(self) -> None:
         """End the service and start it anew on the same file."""
@@ -172,7 +183,7 @@ class World:
 
     def installed(self, name: str = "acme", **counts: int) -> JiraSite:
         """Return a new site that has just installed the app."""
-        site = self.site(name, **counts)
+        site = self.site(name, None, **counts)
         answer = self.install(site)
         assert answer.status == 200, answer.body
         return site

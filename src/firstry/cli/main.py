@@ -5,7 +5,7 @@
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -29,11 +29,10 @@ from firstry.cli.output import Exit, Output, exit_of
 from firstry.domain.errors import FirstryError
 
 
-
 class Group(TyperGroup):
     """A group of commands that, called without any, shows its help to people only."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuse no words with one object where `--json` asks for one."""
         if not args and isinstance(ctx.obj, Output) and ctx.obj.is_json:
             ctx.fail("a command is missing")

@@ -186,7 +186,7 @@ class World:
                 f"fence={milestone.fence} next={milestone.next_due:%d %H:%M:%S.%f}"
             )
             if milestone.is_live():
-                self._story.noticed(milestone.next_due)
+                self._story.noticed(written.tenant, milestone)
         ground.found(ground.judge.written(ground, written))
 
     def _look_for_rest(self) -> None:

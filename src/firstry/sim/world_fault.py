@@ -9,9 +9,11 @@ from collections import Counter
 from enum import StrEnum
 from random import Random
 
+from firstry.domain.cancel import PRESUMED_UNINSTALLED
 from firstry.domain.due import Reason
 from firstry.domain.milestone import Act
 from firstry.ports.failpoint import Failpoint
+from firstry.ports.telemetry import Event
 from firstry.sim.jira_fault import FaultKind
 
 
@@ -61,6 +63,15 @@ class Person(StrEnum):
 IN_TRANSACTION = frozenset(place for place in Failpoint if place.name.startswith("TRANSACTION_"))
 """Where the store holds its locks, so that nothing but a crash may happen."""
 
+ODD_EVENTS = (
+    Event.ATTEMPT_FENCED,
+    Event.ATTEMPT_UNEXPECTED,
+    Event.SETTLE_RETRIED,
+    Event.WORKER_PASS_FAILED,
+    Event.KEY_SET_FETCH_FAILED,
+)
+"""What the service tells only where something went wrong, and it went on."""
+
 REQUIRED = frozenset(
     {f"fault {kind}" for kind in Mishap}
     | {f"jira {kind}" for kind in FaultKind}
@@ -69,6 +80,8 @@ REQUIRED = frozenset(
     | {f"act {act}" for act in Act}
     | {f"reason {reason}" for reason in Reason}
     | {f"person {act}" for act in Person}
+    | {f"event {event}" for event in ODD_EVENTS}
+    | {f"act {PRESUMED_UNINSTALLED}"}
 ) - {f"held up at {Failpoint.ANSWER_READY}"}
 """Everything that a set of runs has to hit. An answer that is ready is not held up: the
 platform's own patience does that (`FaultKind.SLOW`, `Mishap.LATE`)."""

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 from firstry.domain.instant import from_milliseconds, iso, to_milliseconds
 from firstry.domain.policy import Policy
+from firstry.domain.tenant import Tenant
 from firstry.ports.store import Store
+from firstry.ports.telemetry import Event
 from firstry.sim.jira import JiraSite
 from firstry.sim.platform import Platform
 from firstry.sim.world_fault import Dice, Mishap, Tally
@@ -70,6 +72,12 @@ class Judge(Protocol):
         self, ground: "Ground", site: JiraSite, route: str, reply: Reply, seconds: float
     ) -> Iterable[str]:
         """Judge an answer that came after so many seconds."""
+        ...
+
+    def told(
+        self, ground: "Ground", event: Event, tenant: Tenant, fields: Mapping[str, object]
+    ) -> Iterable[str]:
+        """Judge what a process tells of a tenant."""
         ...
 
     def ended(self, ground: "Ground") -> Iterable[str]:

@@ -127,6 +127,8 @@ class Process:
         told = " ".join(f"{name}={value}" for name, value in shown.items())
         name = ground.name_of(tenant.cloud_id) if tenant is not None else ""
         ground.note(f"p{self.number} {event} {name} {told}")
+        if tenant is not None:
+            ground.found(ground.judge.told(ground, event, tenant, fields))
         told_of = fields.get("error_code") or fields.get("detail")
         if event in EXPECTED and told_of not in EXPECTED[event]:
             ground.find(f"{event}: {told_of}")

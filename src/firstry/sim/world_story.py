@@ -85,12 +85,21 @@ class Story:
             self._recur(act, hours)
         self._ground.agenda.at(self._until, self._calm)
 
-    def noticed(self, next_due: datetime) -> None:
-        """Have everybody come at the instant at which an attempt may be made."""
+    def noticed(self, tenant: Tenant, milestone: Milestone) -> None:
+        """Have everybody come at once to where a milestone may be claimed, or its window ends."""
+        life = next(life for life in self._lives if life.tenant == tenant)
+        end = milestone.window_end_at
         if self._ground.is_calm or self._rng.random() < 0.5:
             return
-        true_time = next_due - self._ground.host_offset
-        life = self._rng.choice(self._lives)
+        self._contend_at(milestone.next_due, life)
+        if end is not None and milestone.lease_until is not None and end < milestone.lease_until:
+            self._contend_at(end, life)
+        if end is not None and milestone.starts == 0:
+            seconds = self._rng.uniform(0.0, self._ground.policy.lease.total_seconds())
+            brink = end - timedelta(seconds=seconds) - self._ground.host_offset
+            self._ground.agenda.at(brink, lambda: self._hurry(life, milestone.trigger))
+
+    def _contend_at(self, host_time: datetime, life: Life) -> None:
         early = timedelta(seconds=self._rng.choice((0.0, 0.0, 0.001, 2.0, -1.0)))
 
         def contend() -> None:
@@ -98,7 +107,13 @@ class Story:
             if life.is_installed and not life.is_silent:
                 self._tick(life)
 
-        self._ground.agenda.at(true_time + early, contend)
+        self._ground.agenda.at(host_time - self._ground.host_offset + early, contend)
+
+    def _hurry(self, life: Life, trigger: Trigger) -> None:
+        """Have an operator try once more before the window ends."""
+        if not self._ground.is_calm:
+            self._act(Person.RETRY, life, trigger, self._retry)
+            self._act(Person.TICK, life, trigger, self._tick_by_hand)
 
     def _recur(self, act: Callable[[], None], mean_hours: float) -> None:
         def again() -> None:
@@ -232,7 +247,7 @@ class Story:
             self._ground.note(f"tick by hand: {begun.reason}")
 
     def _retry(self, process: Process, tenant: Tenant, trigger: Trigger) -> None:
-        of = self._rng.choice((trigger, MANUAL))
+        of = self._rng.choice((trigger, trigger, MANUAL))
         retry_now(process.store, tenant, of, "try again", process.now())
 
     def _reset(self, process: Process, tenant: Tenant, trigger: Trigger) -> None:

@@ -82,7 +82,8 @@ def test_a_retry_never_makes_a_milestone_wait_longer(store: MemoryStore) -> None
 
 def test_a_retry_refuses_what_does_not_wait(store: MemoryStore) -> None:
     with pytest.raises(Conflict, match="not due yet"):
-        retried(store, 11.9)
+        retry_now(store, TENANT, AUTO_12H, "reason", at(12) - MOMENT)
+    assert retried(store, 12).next_due == at(12)
     won(store, at(12))
     with pytest.raises(Conflict, match="claimed by an attempt"):
         retry_now(store, TENANT, AUTO_12H, "reason", at(12, 5) - MOMENT)
@@ -138,6 +139,12 @@ def test_a_reset_of_an_unfinished_one_starts_over_under_a_higher_fence(store: Me
     assert (fresh.fence, fresh.starts, fresh.next_due) == (stale.fence + 1, 1, at(12))
     assert isinstance(settle_at(store, stale, completed(stale), at(12, 2)), Fenced)
     assert won(store, at(12, 2)).fence == stale.fence + 2
+
+
+def test_a_reset_forgets_the_deferrals(store: MemoryStore) -> None:
+    settle_at(store, won(store, at(12)), REFUSED, at(12))
+    fresh = reset(store, TENANT, AUTO_12H, "reason", at(12, 1))
+    assert (fresh.deferral_kind, fresh.deferrals) == (None, 0)
 
 
 def test_a_reset_refuses_manual_and_the_uninstalled(store: MemoryStore) -> None:

@@ -93,6 +93,7 @@ def test_a_day_begun_counts_whole(window: timedelta, days: int) -> None:
         (2**53 - 1, 2**53, 99.9),
         (1, 10_000, 0),
         (1, 1000, 0.1),
+        (121, 1000, 12.1),
     ],
 )
 def test_a_share_is_rounded_down(covered: int, visible: int, percent: float) -> None:

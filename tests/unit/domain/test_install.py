@@ -113,6 +113,13 @@ def test_a_reinstallation_that_was_not_preceded_by_an_uninstallation_moves_nothi
     assert last_entry(store)["kind"] == "REINSTALLED"
 
 
+def test_a_later_event_tells_the_version_of_the_app(store: MemoryStore) -> None:
+    install(store, installation_id="one")
+    later = Installation(at(5), InstallationSource.LIFECYCLE, "two", "2.0")
+    record_installation(store, TENANT, later, at(6), DEFAULT)
+    assert known(store).installation.app_version == "2.0"
+
+
 def test_the_platforms_word_after_an_operators_names_the_installation(store: MemoryStore) -> None:
     install(store, installation_id=None)
     first = install(store, installed_at=at(1), installation_id="one", now=at(2))
@@ -157,6 +164,11 @@ def test_a_reinstallation_arms_what_the_uninstallation_cancelled(store: MemorySt
     assert record_uninstallation(store, TENANT, "one", at(13))
     again = install(store, installed_at=at(100), installation_id="two", now=at(101))
     assert again is Recorded.REINSTALL
+    detail = last_entry(store)["detail"]
+    assert isinstance(detail, dict)
+    assert detail["armed"] == [
+        {"trigger": "AUTO_24H", "revision": 2, "due_at": "2026-01-06T04:00:00.000Z"}
+    ]
     by_key = {m.key: m for m in known(store).milestones}
     assert by_key.keys() == {(AUTO_12H, 1), (AUTO_24H, 1), (AUTO_24H, 2)}
     assert by_key[AUTO_12H, 1].report_id == done.report_id

@@ -184,7 +184,7 @@ def _zero_coverage(facts: _Facts, row: Object, place: str) -> Iterator[Breach]:
         yield Breach(f"{place}/mandatory_zero_disclosure", "stands at 0 % coverage, and only there")
     elif zero is not None:
         place = f"{place}/mandatory_zero_disclosure"
-        yield from _common(facts, zero, place)
+        yield from _instant_and_days(facts, zero, place)
         if zero["completeness_percent"] != 0:
             yield Breach(f"{place}/completeness_percent", "must be 0")
         reason = row["coverage_disclosure"].get("zero_value_reason", ZeroReason.OUT_OF_SCOPE)
@@ -254,7 +254,7 @@ def _count(facts: _Facts, dataset: Dataset, value: int | None, place: str) -> It
 
 def _disclosure(facts: _Facts, dataset: Dataset, shown: Object, place: str) -> Iterator[Breach]:
     """Completeness, confidence and zero reason follow from the evidence (P29, P30, P32, P33)."""
-    yield from _common(facts, shown, place)
+    yield from _instant_and_days(facts, shown, place)
     detail = facts.cited.get(dataset)
     is_measured = detail is not None and detail["count"] is not None
     percent = percent_of(detail["covered"], detail["visible"]) if detail and is_measured else 0
@@ -280,7 +280,7 @@ def _zeros(detail: Object | None) -> tuple[str | None, ...]:
     return (ZeroReason.TRUE_ZERO if is_whole else ZeroReason.OUT_OF_SCOPE,)
 
 
-def _common(facts: _Facts, shown: Object, place: str) -> Iterator[Breach]:
+def _instant_and_days(facts: _Facts, shown: Object, place: str) -> Iterator[Breach]:
     if shown["computed_at"] != facts.document["generated_at"]:
         yield Breach(f"{place}/computed_at", "must be generated_at")
     if shown["observation_window_days"] != facts.days:
