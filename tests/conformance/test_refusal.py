@@ -189,19 +189,28 @@ def test_a_faulty_change_is_refused(store: Store, fault: Fault) -> None:
     assert everything(store) == before
 
 
-def _freed(record: TenantRecord) -> Change[None]:
-    freed = replace(milestone(record, AUTO_24H), state=State.SCHEDULED, lease_until=None)
-    return Change(None, record.with_milestone(freed))
+def unclaimed(fault: Fault) -> Fault:
+    """Return `fault` on a record in which AUTO_24H was set free, with nothing settled."""
+
+    def freed(record: TenantRecord) -> Change[None]:
+        change = fault(record)
+        assert change.after is not None
+        done = replace(milestone(change.after, AUTO_24H), settled_fence=None, settled_as=None)
+        return replace(change, after=change.after.with_milestone(done))
+
+    return freed
 
 
 def test_only_what_is_claimed_is_completed(store: Store) -> None:
-    """I5, I2."""
+    """I2, I5."""
     prepared(store)
-    store.transact(TENANT, at(24), _on_record(_freed))
+    free = changed(AUTO_24H, state=State.SCHEDULED, lease_until=None)
+    store.transact(TENANT, at(24), _on_record(free))
     before = everything(store)
-    with pytest.raises(Defect):
-        store.transact(TENANT, at(24), _on_record(completing()))
-    assert everything(store) == before
+    for fault in (completing(), unclaimed(completing())):
+        with pytest.raises(Defect):
+            store.transact(TENANT, at(24), _on_record(fault))
+        assert everything(store) == before
 
 
 @pytest.mark.parametrize(

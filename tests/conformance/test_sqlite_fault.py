@@ -12,10 +12,14 @@ from pathlib import Path
 import apsw
 import pytest
 
-from firstry.domain.errors import FirstryError, StoreUnavailable, StoreUnfit
+from firstry.domain.errors import Defect, FirstryError, StoreUnavailable, StoreUnfit
 from firstry.domain.record import Change, TenantRecord
+from firstry.ports.telemetry import Event
+from firstry.scheduler.runner import Runner
+from firstry.scheduler.worker import run_pass
 from firstry.stores.sql.migration import upgrade
 from firstry.stores.sql.store import SqliteStore
+from support.attempt import Bench
 from support.backing import start_module
 from support.domain import TENANT, at, claim_at, complete, install, known, tenant, won
 
@@ -248,6 +252,28 @@ def test_a_damaged_file_is_an_error_and_no_crash(
     assert path.stat().st_size == size
     shutil.copy(tmp_path / "backup.db", path)
     works(store)
+    store.close()
+
+
+def test_a_row_that_cannot_be_read_is_a_defect_and_stands_in_nobodys_way(path: Path) -> None:
+    """P2: an unreadable state is neither "not done yet" nor an end of the worker."""
+    store = SqliteStore(path)
+    for number in (1, 2):
+        install(store, tenant(number))
+    damaging = apsw.Connection(str(path))
+    damaging.execute(
+        "UPDATE milestone SET deferral_kind = 'nonsense' WHERE cloud_id = ?", (tenant(1).cloud_id,)
+    )
+    damaging.close()
+    for act in (lambda: store.read(tenant(1)), lambda: claim_at(store, at(12), tenant(1))):
+        with pytest.raises(Defect):
+            act()
+    bench = Bench(store)
+    runner = Runner(bench.parts, 2)
+    started = run_pass(bench.parts, runner)
+    runner.close()
+    assert [run.claim.tenant for run in started] == [tenant(2)]
+    assert Event.WORKER_TENANT_FAILED in bench.notebook.events()
     store.close()
 
 

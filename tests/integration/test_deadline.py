@@ -87,7 +87,7 @@ def test_a_body_that_never_comes_holds_up_nobody(hurried: Callable[[], World]) -
         for connection in idle:
             connection.close()
         assert answer.json()["reason"] == "NOT_DUE"
-        assert answer.elapsed < WITHIN
+        assert answer.elapsed < LATEST
 
 
 def test_an_attempt_that_is_answered_in_progress_ends_by_itself(
@@ -111,5 +111,5 @@ def test_the_default_deadline_is_four_seconds(world: World) -> None:
     head = b"POST /forge/tick HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\n"
     answer = drip(world.door.port, head, b"x" * 500, every_seconds=0.2)
     assert answer.status == 500
-    assert 3.9 <= answer.elapsed < 4.6
+    assert 3.9 <= answer.elapsed < 4.8
     world.told(site, "NOT_DUE")

@@ -51,6 +51,16 @@ def test_the_keys_are_read_only(made: Made, method: str) -> None:
     assert exchange(made.world.door.port, method, PATH).status == 405
 
 
+def test_the_keys_are_unavailable_while_the_store_is(tmp_path: Path, ring: KeyRing) -> None:
+    with World(tmp_path, ring) as world:
+        away = world.path.rename(tmp_path / "away.db")
+        answer = exchange(world.door.port, "GET", PATH)
+        assert (answer.status, answer.json()["reason"]) == (503, "STORE_UNAVAILABLE")
+        assert answer.headers["cache-control"] == "no-store"
+        away.rename(world.path)
+        assert "s1" in well_known(world)
+
+
 def test_the_document_is_one_that_verifies(made: Made, tmp_path: Path) -> None:
     path = tmp_path / "fetched.json"
     path.write_text(well_known(made.world))

@@ -195,7 +195,16 @@ def test_a_key_is_never_taken_from_beside_the_report(folder: Path, keys: Path) -
     shutil.copy(keys, folder)
     for words in ([path], [folder]):
         ran = verify(*words, "--json", at=folder)
-        assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
+        assert (ran.code, set(failures(ran))) == (1, {"signature"})
+
+
+def test_without_any_key_the_rest_is_checked_and_the_reason_is_told(
+    folder: Path, tmp_path: Path
+) -> None:
+    ran = verify(written(signed(), folder), at=tmp_path)
+    assert ran.code == 1
+    assert ran.out.count("  holds ") == 7
+    assert "no key was given" in ran.out
 
 
 def test_verify_needs_no_database_and_leaves_nothing_behind(folder: Path, keys: Path) -> None:

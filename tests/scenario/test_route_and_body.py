@@ -5,7 +5,7 @@ import json
 import pytest
 
 from firstry.sim.jira import JiraSite
-from support.call import INSTALL, TICK, Endpoint, headers_of
+from support.call import INSTALL, TICK, UNINSTALL, Endpoint, headers_of
 from support.service import World
 from support.wire import Answer, exchange
 
@@ -119,7 +119,7 @@ def test_a_body_whose_cloud_id_is_none_contradicts_the_token(
         _is_refusal(answer, 400, "TENANT_CONTEXT_UNAVAILABLE")
 
 
-@pytest.mark.parametrize("endpoint", [TICK, INSTALL], ids=["tick", "lifecycle"])
+@pytest.mark.parametrize("endpoint", [TICK, INSTALL, UNINSTALL], ids=lambda each: each.module)
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "chunked"])
 def test_a_body_over_one_mebibyte_is_413(
     shared: World, site: JiraSite, endpoint: Endpoint, announced: bool
@@ -141,7 +141,7 @@ def test_an_announced_length_alone_is_413(shared: World, site: JiraSite) -> None
     _is_refusal(answer, 413, "BODY_TOO_LARGE")
 
 
-@pytest.mark.parametrize("path", ["/forge/tick", "/forge/lifecycle"])
+@pytest.mark.parametrize("path", ["/forge/tick", "/forge/lifecycle", "/forge/uninstall"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_other_methods_are_405_in_json(shared: World, path: str, method: str) -> None:
     for each in (path, path + "/"):

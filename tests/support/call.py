@@ -24,6 +24,7 @@ class Endpoint:
 TICK = Endpoint("hourly-tick", "/forge/tick")
 INSTALL = Endpoint("on-installed", "/forge/lifecycle")
 UPGRADE = Endpoint("on-upgraded", "/forge/lifecycle")
+UNINSTALL = Endpoint("before-uninstall", "/forge/uninstall")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,9 @@ def _tenant(step: Step) -> Iterator[str]:
         return
     if step.before.installation.installed_at != step.after.installation.installed_at:
         yield "I8: the first installation evidence moved"
-    if step.before.installation.reinstalled_at != step.after.installation.reinstalled_at:
-        if step.before.uninstalled_at is None:
-            yield "I13: reinstalled without having been uninstalled"
+    was, now = step.before.installation.reinstalled_at, step.after.installation.reinstalled_at
+    if was != now and step.before.uninstalled_at is None:
+        yield "I13: reinstalled without having been uninstalled"
     if {m.key for m in step.before.milestones} - {m.key for m in step.after.milestones}:
         yield "I3: a milestone went"
     claims = [m for m in step.after.milestones if _is_claim(step.before, m)]

@@ -139,6 +139,9 @@ _STATEMENT = Record(
 )
 
 
+_NO_KEY = "and no key was given: name the publisher's firstry-keys.json with --key"
+
+
 def verify(body: bytes, envelope: bytes, keys: TrustedKeys) -> Verified:
     """Make every check that can be made of a report and its envelope."""
     found: dict[Check, tuple[Breach, ...] | None] = dict.fromkeys(Check)
@@ -183,8 +186,8 @@ def _envelope(content: bytes, keys: TrustedKeys, found: Found) -> Envelope | Non
     found[Check.ENVELOPE] = ()
     point = keys.point(opened.key_id)
     if point is None:
-        breach = Breach("/signatures/0/keyid", f"names {opened.key_id}, which no key you gave has")
-        found[Check.SIGNATURE] = (breach,)
+        rule = f"names {opened.key_id}, " + ("which no given key has" if keys.by_id else _NO_KEY)
+        found[Check.SIGNATURE] = (Breach("/signatures/0/keyid", rule),)
     elif opened.is_signed_by(point):
         found[Check.SIGNATURE] = ()
     else:

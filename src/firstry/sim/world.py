@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from firstry.domain.milestone import State
-from firstry.domain.policy import CatchUp, Policy
+from firstry.domain.policy import SILENCE, CatchUp, Policy
 from firstry.ports.failpoint import Failpoint, arm
 from firstry.ports.store import Store
 from firstry.sim.jira import JiraSite
@@ -98,8 +98,9 @@ class World:
         self._fleet = Fleet(ground, plan.randint(1, 3), open_store, self._watch)
         lives = [self._life(plan, number) for number in range(1, plan.randint(2, 5) + 1)]
         ground.sites.update((life.site.cloud_id, life.site) for life in lives)
-        trouble_hours = 100 if any(life.fades_at for life in lives) else plan.randint(26, 60)
-        self._calm_at = START + trouble_hours * HOUR
+        self._calm_at = START + plan.randint(26, 60) * HOUR
+        for fades_at in (life.fades_at for life in lives if life.fades_at is not None):
+            self._calm_at = max(self._calm_at, fades_at + SILENCE + 4 * HOUR)
         self._story = Story(ground, self._fleet, lives, self._calm_at)
         self._trouble = Trouble(ground, self._fleet, [life.site for life in lives])
         self._lives = lives
@@ -150,7 +151,7 @@ class World:
         )
         installs_at = START + timedelta(seconds=plan.uniform(0, 8 * 3600))
         life = Life(site, installs_at)
-        if plan.random() < 0.04:
+        if plan.random() < 0.03:
             _let_fade(life, plan)
         return life
 
@@ -221,7 +222,7 @@ def _policy(plan: Random) -> Policy:
 
 
 def _let_fade(life: Life, plan: Random) -> None:
-    """Have the site refuse us from its first due time on, and its ticks end soon after."""
-    refuses_at = life.installs_at + timedelta(hours=12)
+    """Have the site refuse us from its last due time on, and its ticks end soon after."""
+    refuses_at = life.installs_at + 24 * HOUR
     life.site.faults.append(Fault(FaultKind.UNAUTHORIZED, start=refuses_at))
-    life.fades_at = refuses_at + timedelta(hours=plan.uniform(2, 4))
+    life.fades_at = refuses_at + timedelta(hours=plan.uniform(2, 5))

@@ -12,21 +12,28 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from firstry.domain.canonical import Json
+from firstry.domain.errors import FirstryError
 
 PATH = "/.well-known/firstry-keys.json"
 FRESH_SECONDS = 300
+RETRY_SECONDS = 30
 
 Published = Callable[[], Mapping[str, Json]]
 
 
 def keys_route(published: Published) -> Route:
-    """Return the route that answers with what `published` returns."""
+    """Return the route that answers with what `published` returns, 503 while it cannot."""
 
     async def keys(_: Request) -> JSONResponse:
+        try:
+            document = await run_in_threadpool(published)
+        except FirstryError as error:
+            headers = {"cache-control": "no-store", "retry-after": str(RETRY_SECONDS)}
+            return JSONResponse({"reason": error.code, "message": error.message}, 503, headers)
         headers = {
             "cache-control": f"public, max-age={FRESH_SECONDS}",
             "x-content-type-options": "nosniff",
         }
-        return JSONResponse(await run_in_threadpool(published), headers=headers)
+        return JSONResponse(document, headers=headers)
 
     return Route(PATH, keys)
