@@ -4,9 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from firstry.domain.outcome import Failed
-from firstry.domain.policy import TOKEN_MARGIN, CatchUp, Policy
+from firstry.domain.ledger import OPERATOR
+from firstry.domain.milestone import State
+from firstry.domain.outcome import Deferred, Failed
+from firstry.domain.policy import MANUAL, SILENCE, TOKEN_MARGIN, CatchUp, DeferralKind, Policy
 from firstry.domain.tenant import Tenant
+from firstry.lifecycle.manual import request_report
 from firstry.lifecycle.pause import pause, resume
 from firstry.ports.store import Store
 from support.domain import (
@@ -102,6 +105,55 @@ def test_used_up_attempts_are_shown_without_a_token(store: Store) -> None:
     assert list(claimable_at(store, at(12, 30), DEFAULT)) == []
     claim_at(store, at(12, 30), policy=policy)
     assert list(claimable_at(store, at(12, 30), policy)) == []
+
+
+def test_manual_is_used_up_after_three_attempts(store: Store) -> None:
+    install(store)
+    request_report(store, TENANT, "reason", OPERATOR, at(1), DEFAULT)
+    now = at(1)
+    for _ in range(3):
+        settle_at(store, won(store, now), FAILED, now)
+        now = milestone_of(store, MANUAL).next_due
+        drop_token(store, now)
+        expected = [TENANT] if milestone_of(store, MANUAL).attempts == 3 else []
+        assert list(claimable_at(store, now)) == expected
+        tick_at(store, now - timedelta(minutes=1), token(at(99)))
+    claim_at(store, now)
+    assert milestone_of(store, MANUAL).state is State.DISCARDED
+
+
+@pytest.mark.parametrize(
+    ("silent", "refusals", "kind", "is_shown"),
+    [
+        (SILENCE, 2, DeferralKind.TOKEN, True),
+        (SILENCE, 3, DeferralKind.TOKEN, True),
+        (SILENCE - MOMENT, 2, DeferralKind.TOKEN, False),
+        (SILENCE, 1, DeferralKind.TOKEN, False),
+        (SILENCE, 2, DeferralKind.QUOTA, False),
+    ],
+)
+def test_a_site_that_seems_gone_is_shown_without_a_token(
+    store: Store, silent: timedelta, refusals: int, kind: DeferralKind, is_shown: bool
+) -> None:
+    """So that what is open is cancelled, though no token will ever come again."""
+    install(store)
+    tick_at(store, at(23))
+    for _ in range(refusals):
+        now = max(at(24), milestone_of(store, AUTO_24H).next_due)
+        settle_at(store, won(store, now), Deferred(kind, "words"), now)
+    drop_token(store, at(25))
+    assert list(claimable_at(store, at(23) + silent)) == ([TENANT] if is_shown else [])
+    claim_at(store, at(23) + silent)
+    assert (milestone_of(store, AUTO_24H).state is State.CANCELLED) is is_shown
+
+
+def test_a_site_that_never_ticked_does_not_seem_gone(store: Store) -> None:
+    install(store)
+    for _ in range(2):
+        now = max(at(24), milestone_of(store, AUTO_24H).next_due)
+        settle_at(store, won(store, now), Deferred(DeferralKind.TOKEN, "words"), now)
+    drop_token(store, at(25))
+    assert list(claimable_at(store, at(500))) == []
 
 
 def test_a_paused_tenant_is_not_shown(store: Store) -> None:

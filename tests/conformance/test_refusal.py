@@ -111,6 +111,14 @@ def without_report(record: TenantRecord) -> Change[None]:
     return replace(completing()(record), report=None)
 
 
+def id_used_again(record: TenantRecord) -> Change[None]:
+    used = milestone(record, AUTO_12H).report_id
+    change = completing(report_id=used)(record)
+    assert change.after is not None
+    done = replace(milestone(change.after, AUTO_24H), report_id=used)
+    return replace(change, after=change.after.with_milestone(done))
+
+
 def entries(*sequences: int, head: int) -> Fault:
     """Return the fault that writes entries with these sequences and this head."""
 
@@ -130,6 +138,7 @@ def evidence_moved(record: TenantRecord) -> Change[None]:
 
 FAULTS: dict[str, Fault] = {
     "I1 a second report for a milestone": completing(report_id="r-other", trigger=AUTO_12H),
+    "I1 a report under the id of another": id_used_again,
     "I2 completed without a report": without_report,
     "I2 completed with a report of another tenant": completing(tenant=MISSED),
     "I2 completed with a report of another trigger": completing(trigger=AUTO_12H),
@@ -140,13 +149,15 @@ FAULTS: dict[str, Fault] = {
         AUTO_12H, state=State.CLAIMED, fence=9, starts=9, lease_until=at(25)
     ),
     "I3 completed changes its counts": changed(AUTO_12H, attempts=0),
-    "I4 the fence falls": changed(AUTO_24H, fence=0),
+    "I4 the fence falls": changed(AUTO_24H, state=State.SCHEDULED, lease_until=None, fence=0),
     "I4 a claim keeps the fence": changed(AUTO_24H, starts=2, lease_until=at(26)),
     "I4 a claim counts no start": changed(AUTO_24H, fence=2, lease_until=at(26)),
     "I5 another fence is settled": changed(
         AUTO_24H, state=State.SCHEDULED, lease_until=None, settled_fence=7, settled_as=Act.FAIL
     ),
-    "I6 the starts fall": changed(AUTO_24H, starts=0, attempts=0),
+    "I6 the starts fall": changed(
+        AUTO_24H, state=State.SCHEDULED, lease_until=None, starts=0, attempts=0
+    ),
     "I6 more attempts than starts": changed(
         AUTO_24H, state=State.SCHEDULED, lease_until=None, attempts=5
     ),

@@ -243,6 +243,8 @@ def test_a_count_that_is_none_makes_no_report(world: World, value: object) -> No
     world.clock.advance(hours=12)
     world.told(site, "GENERATION_FAILED", 202)
     assert site.hits[FaultKind.WRONG_TYPES] == 1
+    failed = world.database.milestone(site.cloud_id, "AUTO_12H")
+    assert failed["error_code"] == "JIRA_MALFORMED"
     assert world.database.reports(site.cloud_id) == []
 
 

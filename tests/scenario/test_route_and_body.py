@@ -172,6 +172,7 @@ def test_a_trailing_slash_is_the_same_route(
         "/forge/",
         "/forge/tock",
         "/forge/tick/more",
+        "/healthz/",
         "/forge//tick",
         "/Forge/Tick",
         "/forge/../forge/tick",

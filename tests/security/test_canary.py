@@ -5,6 +5,7 @@ planted beforehand; then everything that came out is searched for it.
 """
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from random import Random
 import pytest
 
 from firstry.domain.instant import iso
-from firstry.observe.log import FIELDS
+from firstry.observe.log import FIELDS, LogTelemetry
+from firstry.ports.telemetry import Event
 from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_event import INSTALLER, installed_event
@@ -25,6 +27,7 @@ from support.call import INSTALL, TICK, headers_of
 from support.command import command
 from support.hostile import Aim
 from support.process import Fleet, Serving
+from support.service import StillClock
 from support.wire import Answer
 
 NAME = "zanzibar-canary"
@@ -192,3 +195,16 @@ def test_there_was_something_to_search(haul: Haul) -> None:
 def test_log_lines_are_json_and_hold_listed_fields_alone(haul: Haul) -> None:
     for line in haul.out["log"].decode().splitlines():
         assert json.loads(line).keys() <= FIELDS | {"ts", "event"}, line
+
+
+def test_a_field_that_is_not_listed_is_dropped_and_none_forges_a_line() -> None:
+    """What is passed along by mistake does not show; what comes from outside stays on its line."""
+    stream = io.StringIO()
+    for as_json in (True, False):
+        telemetry = LogTelemetry(StillClock(), stream, as_json=as_json)
+        telemetry.emit(Event.SERVICE_STARTED, bearer="a secret", detail="one\nts=2026 two\x1b[31m")
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "a secret" not in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+    assert all("one" in line and "two" in line for line in lines)

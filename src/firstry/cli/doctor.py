@@ -11,6 +11,8 @@ from firstry.domain.due import is_behind
 from firstry.domain.errors import FirstryError, SettingInvalid
 from firstry.domain.instant import iso
 from firstry.domain.milestone import State
+from firstry.domain.policy import MANUAL, Trigger
+from firstry.domain.tenant import Tenant
 from firstry.ports.clock import Clock
 from firstry.ports.store import PAGE_LIMIT, Store
 from firstry.stores.clock import HostClock
@@ -91,13 +93,19 @@ def _tenant_findings(store: Store) -> Iterator[Finding]:
     after = None
     while page := store.tenants(after, PAGE_LIMIT):
         for record in page:
-            name = record.tenant.cloud_id
             for m in record.milestones:
                 is_latest = record.latest(m.trigger) == m
                 if is_latest and m.state in (State.MISSED, State.DISCARDED):
                     yield Finding(
                         m.state.value.upper(),
-                        f"{m.trigger} of tenant {name} ended without a report",
-                        f'firstry tenants reset {name} --trigger {m.trigger} --reason "..."',
+                        f"{m.trigger} of tenant {record.tenant.cloud_id} ended without a report",
+                        _remedy(record.tenant, m.trigger),
                     )
         after = page[-1].tenant.cloud_id
+
+
+def _remedy(tenant: Tenant, trigger: Trigger) -> str:
+    """Return the command that has the report made after all; MANUAL is asked for anew."""
+    if trigger == MANUAL:
+        return f'firstry reports generate {tenant.cloud_id} --reason "..."'
+    return f'firstry tenants reset {tenant.cloud_id} --trigger {trigger} --reason "..."'

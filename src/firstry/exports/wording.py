@@ -41,8 +41,9 @@ VERIFY_TEXT = (
 
 METHOD = "Method"
 METHOD_TEXT = (
-    "Every request that this report rests on: what was asked, the scope that it needs, when, and "
-    "how the count was read from the answer. None of them changes anything in Jira."
+    "Every request that this report rests on: what was asked (of a list in pages, the first), the "
+    "scope that it needs, when, and how the count was read from the answer. None of them changes "
+    "anything in Jira."
 )
 COUNTED = {
     "COUNTED_BY_PLATFORM": "Counted by Jira, not read",

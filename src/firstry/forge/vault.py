@@ -51,7 +51,7 @@ class TokenVault:
         nonce, ciphertext = sealed.ciphertext[:_NONCE], sealed.ciphertext[_NONCE:]
         try:
             content = json.loads(cipher.decrypt(nonce, ciphertext, _bound_to(tenant)))
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return None
         return SystemToken(content["bearer"], content["api_base_url"], sealed.expires_at)
 

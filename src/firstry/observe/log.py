@@ -32,7 +32,6 @@ FIELDS = frozenset(
         "host",
         "outcome",
         "port",
-        "reason",
         "revision",
         "role",
         "route",

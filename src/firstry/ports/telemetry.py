@@ -12,6 +12,7 @@ class Event(StrEnum):
     ATTEMPT_CLAIMED = "attempt_claimed"
     ATTEMPT_SETTLED = "attempt_settled"
     ATTEMPT_FENCED = "attempt_fenced"
+    ATTEMPT_UNSETTLED = "attempt_unsettled"
     ATTEMPT_UNEXPECTED = "attempt_unexpected"
     SETTLE_RETRIED = "settle_retried"
     INVOCATION_ANSWERED = "invocation_answered"
@@ -23,7 +24,6 @@ class Event(StrEnum):
     REPORT_INVALID = "report_invalid"
     SERVICE_STARTED = "service_started"
     SERVICE_STOPPED = "service_stopped"
-    SERVER_NOTED = "server_noted"
 
 
 class Telemetry(Protocol):

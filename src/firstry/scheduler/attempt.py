@@ -21,6 +21,7 @@ from firstry.domain.claim import Claim, claim
 from firstry.domain.due import Quiet
 from firstry.domain.errors import FirstryError, StoreUnavailable
 from firstry.domain.evidence import Evidence, Reading
+from firstry.domain.milestone import Act
 from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
 from firstry.domain.policy import DeferralKind, Policy
 from firstry.domain.report import forecast
@@ -80,19 +81,31 @@ def perform(parts: Parts, held: Claim) -> Settled | Fenced:
     reach(Failpoint.ATTEMPT_CLAIMED)
     outcome = _work(parts, held)
     reach(Failpoint.ATTEMPT_GENERATED)
-    settled = _settle(parts, held, outcome)
+    try:
+        settled = _settle(parts, held, outcome)
+    except FirstryError as error:
+        parts.telemetry.emit(
+            Event.ATTEMPT_UNSETTLED, held.tenant, error_code=error.code, **_named(held)
+        )
+        raise
     reach(Failpoint.ATTEMPT_SETTLED)
+    _report_end(parts, held, settled)
+    return settled
+
+
+def _report_end(parts: Parts, held: Claim, settled: Settled | Fenced) -> None:
+    """Tell telemetry how an attempt ended, as it is stored."""
     if isinstance(settled, Fenced):
         parts.telemetry.emit(Event.ATTEMPT_FENCED, held.tenant, **_named(held))
-    else:
-        parts.telemetry.emit(
-            Event.ATTEMPT_SETTLED,
-            held.tenant,
-            outcome=settled.act.value,
-            error_code=outcome.code if isinstance(outcome, Failed) else None,
-            **_named(held),
-        )
-    return settled
+        return
+    error = settled.milestone.last_error if settled.act is Act.FAIL else None
+    parts.telemetry.emit(
+        Event.ATTEMPT_SETTLED,
+        held.tenant,
+        outcome=settled.act.value,
+        error_code=error.code if error is not None else None,
+        **_named(held),
+    )
 
 
 def _work(parts: Parts, held: Claim) -> Outcome:

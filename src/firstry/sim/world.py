@@ -186,6 +186,8 @@ class World:
                 f"{milestone.revision} {milestone.state} attempts={milestone.attempts} "
                 f"fence={milestone.fence} next={milestone.next_due:%d %H:%M:%S.%f}"
             )
+            if milestone.state is State.CLAIMED:
+                self._trouble.ambush(written.tenant.cloud_id)
             if milestone.is_live():
                 self._story.noticed(written.tenant, milestone)
         ground.found(ground.judge.written(ground, written))

@@ -26,6 +26,7 @@ class Mishap(StrEnum):
     HELD_UP_BEYOND_LEASE = "held up beyond its lease"
     NO_PROCESS = "no process"
     STORE_DOWN = "store down"
+    STORE_HICCUP = "store hiccup"
     COMMIT_ANSWER_LOST = "commit answer lost"
     COMMIT_LOST = "commit lost"
     DISK_FULL = "disk full"

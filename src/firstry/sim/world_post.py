@@ -48,12 +48,16 @@ class Post:
         invocation: Invocation,
         *,
         is_repeated: bool = True,
+        is_sure: bool = False,
         attempt: int = 1,
         then: Callable[[Reply], None] = lambda _: None,
     ) -> None:
-        """Send an invocation; `then` gets the reply to the last attempt that there is."""
+        """Send an invocation; `then` gets the reply to the last attempt that there is.
+
+        What is sure is not lost on its way.
+        """
         ground = self._ground
-        if ground.befalls(Mishap.LOST):
+        if not is_sure and ground.befalls(Mishap.LOST):
             ground.hit(Mishap.LOST, f"{site.name} {invocation.route}")
             return
         number = self._sent[site.name] = self._sent.get(site.name, 0) + 1

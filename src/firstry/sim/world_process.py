@@ -147,6 +147,9 @@ class Process:
         if self._ground.is_store_down:
             self._ground.hit(Mishap.STORE_DOWN)
             raise StoreUnavailable("the store is down")
+        if self._ground.befalls(Mishap.STORE_HICCUP):
+            self._ground.hit(Mishap.STORE_HICCUP)
+            raise StoreUnavailable("the store does not answer this once")
 
     def mishap_of_write(self) -> Mishap | None:
         """See `world_store.Line`."""

@@ -44,7 +44,10 @@ DAY = timedelta(days=1)
 
 @dataclass(slots=True)
 class Life:
-    """One site's life with the app. `fades` tells a site that will leave without a word."""
+    """One site's life with the app.
+
+    `fades_at` is when its ticks end without a word; nobody touches it before.
+    """
 
     site: JiraSite
     installs_at: datetime
@@ -52,6 +55,11 @@ class Life:
     is_installed: bool = False
     is_silent: bool = False
     version: int = 1
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether people do anything with it."""
+        return self.fades_at is None and not self.is_silent
 
     @property
     def tenant(self) -> Tenant:
@@ -154,7 +162,7 @@ class Story:
         invocation = Invocation(site, "hourly-tick", TICK, body, with_system_token=not is_withheld)
         self._post.send(site, invocation)
         if life.fades_at is not None and self._ground.agenda.now >= life.fades_at:
-            life.is_silent, life.fades_at = True, None
+            life.is_silent = True
             self._ground.hit(Mishap.SILENCE, site.name)
 
     def _event(
@@ -162,12 +170,14 @@ class Story:
     ) -> None:
         self._ground.tally[f"person {person}"] += 1
         invocation = Invocation(life.site, module, route, body)
-        is_repeated = route != UNINSTALL
-        self._post.send(life.site, invocation, is_repeated=is_repeated)
+        is_sure = life.fades_at is not None
+        self._post.send(life.site, invocation, is_repeated=route != UNINSTALL, is_sure=is_sure)
 
     def _move_a_site(self) -> None:
         """Upgrade, uninstall or reinstall one site."""
         life = self._rng.choice(self._lives)
+        if not life.is_touched:
+            return
         if not life.is_installed:
             if life.installs_at <= self._ground.agenda.now:
                 self._reinstall(life)
@@ -192,6 +202,8 @@ class Story:
     def _meddle(self) -> None:
         """Do one thing that an operator may do, to one tenant, through one process."""
         life = self._rng.choice(self._lives)
+        if not life.is_touched:
+            return
         trigger = self._rng.choice([name for name, _ in self._ground.policy.triggers])
         acts = {
             Person.ATTEST: self._attest,

@@ -16,6 +16,7 @@ RATES: Mapping[Mishap, float] = {
     Mishap.COMMIT_LOST: 0.02,
     Mishap.COMMIT_ANSWER_LOST: 0.02,
     Mishap.DISK_FULL: 0.01,
+    Mishap.STORE_HICCUP: 0.004,
     Mishap.DUPLICATE: 0.15,
     Mishap.LATE: 0.08,
     Mishap.EXPIRED: 0.01,
@@ -25,6 +26,8 @@ RATES: Mapping[Mishap, float] = {
 """How probable each is at every opportunity, before a seed weighs it."""
 SWARM = (0.0, 0.5, 1.0, 2.0)
 """A seed weighs each kind of trouble with one of these: some worlds know no crash at all."""
+AMBUSHES = (0.0, 0.2, 0.4)
+"""How probably a site goes wrong just when an attempt begins, one of these for each seed."""
 JIRA_PATHS = (None, None, "/rest/api/3/field", "/rest/api/3/search", "/rest/api/3/project")
 
 
@@ -41,6 +44,7 @@ class Trouble:
         self._fleet = fleet
         self._sites = sites
         self._rng = ground.dice.of("trouble")
+        self._ambushes = self._rng.choice(AMBUSHES)
 
     def begin(self) -> None:
         """Note the first of each kind. The hours are means of an exponential distribution."""
@@ -66,8 +70,16 @@ class Trouble:
 
         self._ground.agenda.after(3600 * self._rng.expovariate(1 / mean_hours), again)
 
+    def ambush(self, cloud_id: str) -> None:
+        """Perhaps have the site of an attempt that has just begun go wrong."""
+        if not self._ground.is_calm and self._rng.random() < self._ambushes:
+            self._go_wrong(self._ground.sites[cloud_id])
+
     def _site_fault(self) -> None:
-        site, rng, now = self._rng.choice(self._sites), self._rng, self._ground.agenda.now
+        self._go_wrong(self._rng.choice(self._sites))
+
+    def _go_wrong(self, site: JiraSite) -> None:
+        rng, now = self._rng, self._ground.agenda.now
         kind = rng.choice(list(FaultKind))
         lasts = timedelta(minutes=rng.choice((2, 30, 90, 300)))
         site.faults.append(

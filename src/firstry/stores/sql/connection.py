@@ -52,7 +52,7 @@ def mapped_errors() -> Iterator[None]:
     except apsw.SQLError as error:
         raise StoreUnfit(
             f"the database file does not hold firstry's tables ({error})",
-            "check DATABASE_URL, or run `firstry db upgrade`",
+            "check FIRSTRY_DATABASE_URL, or run `firstry db upgrade`",
         ) from error
     except apsw.Error as error:
         kind = type(error).__name__.removesuffix("Error")
