@@ -2,6 +2,7 @@
 
 from dataclasses import FrozenInstanceError, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from firstry.domain.errors import ReportInvalid
 from firstry.domain.evidence import CountMethod, Dataset, Reading
 from firstry.domain.report.forecast import SPAN, Forecast, earlier_readings, estimate, forecast_of
 from firstry.domain.report.sentence import FORECAST_DISCLAIMER
+from firstry.sim.platform_key import KeyRing
 from support.domain import at, reading, site_evidence
 from support.report import claim_of, document, forecast_report, signed
+from support.service import World
 
 DAY = timedelta(days=1)
 APPROXIMATE = CountMethod.APPROXIMATED_BY_PLATFORM
@@ -127,6 +130,33 @@ def test_a_forecast_never_changes() -> None:
     fine = Forecast(issues(5, LATER - SPAN), issues(9, LATER), LATER)
     with pytest.raises(FrozenInstanceError):
         fine.generated_at = LATER  # type: ignore[misc]
+
+
+def test_a_late_report_takes_its_forecast_from_the_ledger(tmp_path: Path, ring: KeyRing) -> None:
+    """Through the whole service: both readings are entries of the site's ledger."""
+    with World(tmp_path, ring) as world:
+        site = world.installed()
+        world.clock.advance(hours=12)
+        first = world.told(site, "GENERATED")["report_id"]
+        world.clock.advance(days=6)
+        assert _report(world, first)["sections"]["D"]["forecast_available"] is False
+        world.clock.advance(days=2)
+        report = _report(world, world.told(site, "GENERATED")["report_id"])
+        forecast = report["sections"]["D"]["forecast"]
+        assert (forecast["observation_window_days"], forecast["value"]) == (8, 40)
+        [earlier] = [
+            each
+            for each in _report(world, first)["evidence"]["entries"]
+            if each["entry"]["detail"]["dataset"] == "Issues"
+        ]
+        assert report["evidence"]["earlier"] == earlier
+        assert world.breaches() == []
+
+
+def _report(world: World, report_id: str) -> Any:
+    shown = world.command("reports", "show", report_id, "--json")
+    assert shown.code == 0, shown.err
+    return shown.json()["report"]
 
 
 def test_a_reading_comes_back_from_its_ledger_entry() -> None:

@@ -14,7 +14,8 @@ from firstry.domain.errors import ReportInvalid
 from firstry.domain.ledger import SCHEDULER, Entry
 
 EVIDENCE_READ = "EVIDENCE_READ"
-LARGEST_COUNT = 2**53
+LARGEST_COUNT = 2**53 - 1
+"""The largest whole number that canonical JSON can say exactly (RFC 8785, I-JSON)."""
 
 
 class Dataset(StrEnum):

@@ -7,7 +7,7 @@ gives the same notes, on every machine and, but for the database beneath, on eit
 store: a run that finds something can be had again, line by line.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -23,14 +23,14 @@ from firstry.sim.jira_content import Content
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform import Platform, new_uuid
 from firstry.sim.platform_key import KeyRing
-from firstry.sim.world_fault import Dice, Tally
+from firstry.sim.world_fault import Dice, Mishap, Tally
 from firstry.sim.world_fleet import Fleet
 from firstry.sim.world_ground import Ground, Judge, Notes
 from firstry.sim.world_process import Process
 from firstry.sim.world_store import FullDisk, PlacedMemory, Written
 from firstry.sim.world_story import Life, Story
 from firstry.sim.world_task import START
-from firstry.sim.world_trouble import Trouble, weighed
+from firstry.sim.world_trouble import Trouble, weighed_rates
 from firstry.stores.sql.migration import upgrade
 from firstry.stores.sql.store import SqliteStore
 
@@ -48,7 +48,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One world that has happened. `lines` are its notes, if they were kept."""
+    """One world that has happened.
+
+    `outcome` is what became of every milestone, without the instants that chance
+    moved; `lines` are the notes, if they were kept.
+    """
 
     seed: int
     kind: Kind
@@ -56,6 +60,7 @@ class Run:
     hours: float
     tally: Tally
     findings: tuple[str, ...]
+    outcome: tuple[str, ...]
     lines: tuple[str, ...]
 
 
@@ -67,33 +72,36 @@ def run(
     judge: Judge,
     *,
     keeps_notes: bool = False,
+    only: Mapping[Mishap, float] | None = None,
 ) -> Run:
     """Let the world of `seed` happen over a store of this kind in an empty folder.
 
-    One at a time in a process: failpoints and the limit of file sizes are the
-    process's own.
+    With `only`, nothing goes wrong but these mishaps, each as probable as given,
+    and no operator meddles. One at a time in a process: failpoints and the limit of
+    file sizes are the process's own.
     """
-    return World(seed, kind, folder, keys, judge, keeps_notes).happen()
+    dice = Dice(seed)
+    plan = dice.of("plan")
+    policy, rates = _policy(plan), weighed_rates(plan)
+    ground = Ground(
+        dice=dice,
+        policy=policy,
+        rates=rates if only is None else only,
+        platform=Platform(dice.of("platform"), keys),
+        judge=judge,
+        notes=Notes(kept=keeps_notes),
+        disk=FullDisk(),
+    )
+    world = World(ground, kind, folder)
+    return world.happen(seed, is_troubled=only is None)
 
 
 class World:
     """One world, from its beginning to its rest."""
 
-    def __init__(
-        self, seed: int, kind: Kind, folder: Path, keys: KeyRing, judge: Judge, keeps_notes: bool
-    ) -> None:
-        self._seed, self._kind = seed, kind
-        dice = Dice(seed)
-        plan = dice.of("plan")
-        self._ground = ground = Ground(
-            dice=dice,
-            policy=_policy(plan),
-            rates=weighed(plan),
-            platform=Platform(dice.of("platform"), keys),
-            judge=judge,
-            notes=Notes(kept=keeps_notes),
-            disk=FullDisk(),
-        )
+    def __init__(self, ground: Ground, kind: Kind, folder: Path) -> None:
+        self._ground, self._kind = ground, kind
+        plan = ground.dice.of("plan")
         open_store = self._place(folder)
         self._fleet = Fleet(ground, plan.randint(1, 3), open_store, self._watch)
         lives = [self._life(plan, number) for number in range(1, plan.randint(2, 5) + 1)]
@@ -106,30 +114,33 @@ class World:
         self._lives = lives
         self._is_at_rest = False
 
-    def happen(self) -> Run:
+    def happen(self, seed: int, *, is_troubled: bool) -> Run:
         """Let everything happen, judge the end, and return what came of it."""
         ground = self._ground
         arm(self._reach)
         try:
-            self._story.begin()
-            self._trouble.begin()
+            self._story.begin(is_meddled_with=is_troubled)
+            if is_troubled:
+                self._trouble.begin()
             ground.agenda.at(self._calm_at + HOUR, self._look_for_rest)
             while not self._is_at_rest and not ground.findings and ground.agenda.step():
                 self._fleet.bury()
             if not ground.findings:
                 ground.found(ground.judge.ended(ground))
+            outcome = self._outcome()
         finally:
             self._fleet.end()
             ground.tasks.close()
             arm(lambda _: None)
             ground.truth.close()
         return Run(
-            self._seed,
+            seed,
             self._kind,
             ground.notes.digest,
             ground.agenda.seconds / 3600,
             ground.tally,
             tuple(ground.findings),
+            outcome,
             tuple(ground.notes.lines or ()),
         )
 
@@ -191,6 +202,14 @@ class World:
             if milestone.is_live():
                 self._story.noticed(written.tenant, milestone)
         ground.found(ground.judge.written(ground, written))
+
+    def _outcome(self) -> tuple[str, ...]:
+        return tuple(
+            f"{life.site.name} {m.trigger} {m.revision} {m.state} {m.due_at:%d %H:%M:%S} "
+            f"attempts={m.attempts} starts={m.starts} report={m.report_id}"
+            for life in self._lives
+            for m in life.milestones(self._ground.truth)
+        )
 
     def _look_for_rest(self) -> None:
         """End the world once nothing is under way for a site that has the app (I10)."""

@@ -83,21 +83,23 @@ class Story:
         self._lives = lives
         self._until = until
         self._rng = ground.dice.of("story")
+        self._is_contended = False
 
-    def begin(self) -> None:
+    def begin(self, *, is_meddled_with: bool) -> None:
         """Note what is known from the beginning."""
         for life in self._lives:
             self._ground.agenda.at(life.installs_at, lambda life=life: self._install(life))  # type: ignore[misc]
-        acts = ((self._meddle, 1.2), (self._move_a_site, 9.0))
-        for act, hours in acts:
-            self._recur(act, hours)
+        self._recur(self._move_a_site, 9.0)
+        if is_meddled_with:
+            self._recur(self._meddle, 1.2)
+            self._is_contended = True
         self._ground.agenda.at(self._until, self._calm)
 
     def noticed(self, tenant: Tenant, milestone: Milestone) -> None:
         """Have everybody come at once to where a milestone may be claimed, or its window ends."""
         life = next(life for life in self._lives if life.tenant == tenant)
         end = milestone.window_end_at
-        if self._ground.is_calm or self._rng.random() < 0.5:
+        if not self._is_contended or self._ground.is_calm or self._rng.random() < 0.5:
             return
         self._contend_at(milestone.next_due, life)
         if end is not None and milestone.lease_until is not None and end < milestone.lease_until:

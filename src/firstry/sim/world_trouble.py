@@ -31,7 +31,7 @@ AMBUSHES = (0.0, 0.2, 0.4)
 JIRA_PATHS = (None, None, "/rest/api/3/field", "/rest/api/3/search", "/rest/api/3/project")
 
 
-def weighed(rng: Random) -> dict[Mishap, float]:
+def weighed_rates(rng: Random) -> dict[Mishap, float]:
     """Return the rates of one seed."""
     return {mishap: rate * rng.choice(SWARM) for mishap, rate in RATES.items()}
 
@@ -44,10 +44,11 @@ class Trouble:
         self._fleet = fleet
         self._sites = sites
         self._rng = ground.dice.of("trouble")
-        self._ambushes = self._rng.choice(AMBUSHES)
+        self._ambushes = 0.0
 
     def begin(self) -> None:
         """Note the first of each kind. The hours are means of an exponential distribution."""
+        self._ambushes = self._rng.choice(AMBUSHES)
         kinds = (
             (self._site_fault, 2.0),
             (self._store_down, 7.0),

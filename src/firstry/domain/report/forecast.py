@@ -87,7 +87,7 @@ def estimate(first: int, second: int, elapsed: timedelta) -> int:
     passed = elapsed // _MILLISECOND
     change = (second - first) * (SPAN // _MILLISECOND)
     moved = (2 * change + passed) // (2 * passed)
-    return min(max(second + moved, 0), LARGEST_COUNT - 1)
+    return min(max(second + moved, 0), LARGEST_COUNT)
 
 
 def forecast_of(
