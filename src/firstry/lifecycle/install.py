@@ -17,7 +17,7 @@ from firstry.domain.canonical import Json
 from firstry.domain.instant import iso
 from firstry.domain.ledger import OPERATOR, PLATFORM, Actor, Entry, genesis
 from firstry.domain.milestone import Milestone, State
-from firstry.domain.policy import Policy
+from firstry.domain.policy import Policy, Trigger
 from firstry.domain.record import (
     Change,
     Installation,
@@ -113,7 +113,7 @@ def _later(
     )
     after = replace(record, installation=installation)
     detail = _evidence_json(evidence)
-    if record.uninstalled_at is not None:
+    if record.uninstalled_at is not None or _cancelled(record, policy):
         after, revived = _revived(after, evidence.installed_at, policy)
         detail |= armed_json(revived)
     kind = EVIDENCE_REPEATED if is_first_id else REINSTALLED
@@ -125,15 +125,20 @@ def _revived(
     record: TenantRecord, installed_at: datetime, policy: Policy
 ) -> tuple[TenantRecord, tuple[Milestone, ...]]:
     """Arm what the uninstallation cancelled, from the new evidence; the rest stays."""
-    cancelled = [
-        trigger
-        for trigger, _ in policy.triggers
-        if (latest := record.latest(trigger)) is not None and latest.state is State.CANCELLED
-    ]
+    cancelled = _cancelled(record, policy)
     installation = replace(record.installation, reinstalled_at=installed_at)
     record = replace(record, installation=installation, uninstalled_at=None)
     after = armed(record, cancelled, installed_at, policy)
     return after, tuple(m for m in after.milestones if m not in record.milestones)
+
+
+def _cancelled(record: TenantRecord, policy: Policy) -> list[Trigger]:
+    """Return the triggers whose latest milestone an uninstallation, told or presumed, ended."""
+    return [
+        trigger
+        for trigger, _ in policy.triggers
+        if (latest := record.latest(trigger)) is not None and latest.state is State.CANCELLED
+    ]
 
 
 def _with_token(

@@ -28,16 +28,7 @@ def run_pass(parts: Parts, runner: Runner) -> list[Running]:
     nobody, and one whose rows cannot be read stands in nobody's way. Returns the
     attempts that were started.
     """
-    started: list[Running] = []
-    for tenant in _due(parts):
-        try:
-            run = _start(parts, runner, tenant)
-        except Defect as error:
-            parts.telemetry.emit(Event.WORKER_TENANT_FAILED, tenant, error_code=error.code)
-            continue
-        if run is not None:
-            started.append(run)
-    return started
+    return _start_each(parts, runner, _due(parts), 0.0)
 
 
 def run_once(parts: Parts, runner: Runner) -> list[Running]:
@@ -50,7 +41,7 @@ def run_once(parts: Parts, runner: Runner) -> list[Running]:
     previous: Sequence[Tenant] = ()
     while tenants := _due(parts):
         patience = parts.policy.generation_timeout.total_seconds()
-        started = [run for t in tenants if (run := _start(parts, runner, t, patience))]
+        started = _start_each(parts, runner, tenants, patience)
         wait([run.settled for run in started])
         if not started and tenants == previous:
             break
@@ -76,8 +67,23 @@ def _due(parts: Parts) -> Sequence[Tenant]:
     return parts.store.claimable(due_query(parts.clock.now(), parts.policy), BATCH)
 
 
+def _start_each(
+    parts: Parts, runner: Runner, tenants: Sequence[Tenant], wait_seconds: float
+) -> list[Running]:
+    """Start an attempt for each tenant; one whose rows cannot be read is told and passed over."""
+    started: list[Running] = []
+    for tenant in tenants:
+        try:
+            run = _start(parts, runner, tenant, wait_seconds)
+        except Defect as error:
+            parts.telemetry.emit(Event.WORKER_TENANT_FAILED, tenant, error_code=error.code)
+            continue
+        if isinstance(run, Running):
+            started.append(run)
+    return started
+
+
 def _start(
-    parts: Parts, runner: Runner, tenant: Tenant, wait_seconds: float = 0.0
-) -> Running | None:
-    started = runner.start(lambda: begin(parts, tenant, parts.clock.now()), wait_seconds)
-    return None if isinstance(started, Quiet | Busy) else started
+    parts: Parts, runner: Runner, tenant: Tenant, wait_seconds: float
+) -> Running | Quiet | Busy:
+    return runner.start(lambda: begin(parts, tenant, parts.clock.now()), wait_seconds)

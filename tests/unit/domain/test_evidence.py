@@ -23,8 +23,8 @@ from support.domain import at, reading, site_evidence
     [(0, 0, 0), (1, 1, 1), (7, 3, 7), (0, 0, 5), (LARGEST_COUNT, LARGEST_COUNT, LARGEST_COUNT)],
 )
 def test_a_count_within_range_is_taken(value: int, covered: int, visible: int) -> None:
-    """SURFACE: up to 2^53, which every JSON reader can hold."""
-    assert LARGEST_COUNT == 9_007_199_254_740_992
+    """SURFACE: below 2^53, which canonical JSON can say exactly."""
+    assert LARGEST_COUNT == 9_007_199_254_740_991
     assert Count(value, covered, visible, CountMethod.READ).value == value
 
 

@@ -58,12 +58,15 @@ def upgrade(path: Path) -> list[str]:
     """Create the file if needed and apply what is missing; return the names applied.
 
     Raises StoreUnfit if the file's schema is newer than this code or was made
-    by other steps, and StoreUnavailable if the file cannot be used.
+    by other steps, and StoreUnavailable if the file cannot be used. A file that
+    is at head already is only read, so no command waits for others' writes here.
     """
     connection = connect(path, create=True)
     try:
         with mapped_errors():
             connection.set_busy_timeout(_BUSY_MILLISECONDS)
+            if _is_at_head(connection, path):
+                return []
             _set_journal(connection)
             connection.execute("BEGIN IMMEDIATE")
             with connection:
@@ -76,6 +79,10 @@ def upgrade(path: Path) -> list[str]:
         return [step.name for step in missing]
     finally:
         connection.close(True)
+
+
+def _is_at_head(connection: apsw.Connection, path: Path) -> bool:
+    return bool(connection.execute(_EXISTS).get) and not _missing(connection, path)
 
 
 def _set_journal(connection: apsw.Connection) -> None:
