@@ -136,9 +136,12 @@ class Day:
 
     def _send_copy(self, invocation: Invocation, call: Call, prepared: Prepared) -> None:
         """Send one copy, and look whether a duplicate had an effect."""
-        before = self._stage.watch.entries()
+        cloud_id = invocation.site.cloud_id
+        starts, entries = self._stage.watch.trace(cloud_id)
         delivered = self._wire.send(prepared)
-        if call.copy > 1 and self._stage.watch.entries() != before:
+        later_starts, later_entries = self._stage.watch.trace(cloud_id)
+        is_written = later_entries != entries and -1 not in (entries, later_entries)
+        if call.copy > 1 and (later_starts != starts or is_written):
             self.tally.duplicates_with_effect += 1
         self._hear(invocation, call, delivered)
 

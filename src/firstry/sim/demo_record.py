@@ -37,7 +37,7 @@ TICK: Final = "/forge/tick"
 class Tally:
     """What was counted. `held` is what each site held when each of its reports was made.
 
-    A duplicate had an effect if it left an entry in a ledger.
+    A duplicate had an effect if an attempt was begun or an entry was written for its site.
     """
 
     ticks: int = 0

@@ -33,7 +33,10 @@ WHERE state = 'claimed' AND lease_until > ? ORDER BY cloud_id, trigger_name
 """
 _OPEN = "SELECT count(*) FROM milestone WHERE state IN ('scheduled', 'claimed')"
 _REPORT = "SELECT body FROM report WHERE report_id = ?"
-_ENTRIES = "SELECT coalesce(sum(head_sequence), 0) FROM tenant"
+_TRACE = """
+SELECT coalesce(sum(m.starts), 0), max(m.state = 'claimed'), t.head_sequence
+FROM tenant t JOIN milestone m USING (cloud_id) WHERE t.cloud_id = ?
+"""
 _VERSION = "PRAGMA data_version"
 
 
@@ -108,9 +111,14 @@ class Watch:
         section = json.loads(body)["sections"]["A"]
         return {name: section[name]["count"] for name in NUMBERS}
 
-    def entries(self) -> int:
-        """Return how many entries all ledgers have: no transition is without one (I15)."""
-        return self._whole(_ENTRIES)
+    def trace(self, cloud_id: str) -> tuple[int, int]:
+        """Return what a call that has an effect on a site would move.
+
+        Each attempt counts before its work (I6) and no transition is without an
+        entry (I15); entries that an attempt under way may write do not count.
+        """
+        [(starts, is_claimed, entries)] = self._rows(_TRACE, cloud_id)
+        return (starts or 0, -1 if is_claimed else entries or 0)
 
     def _ends_of(self, cloud_id: str, after: int, until: int) -> Iterator[Fact]:
         for (body,) in self._rows(_NEW_ENTRIES, cloud_id, after, until):
