@@ -85,7 +85,7 @@ FOLDERS = (
     _tests("report", 240),
     _tests("sim", 180),
     _tests("crash", 300),
-    _tests("simulation", 300),
+    _tests("simulation", 420),
     replace(
         _tests("browser", 180), tool="chromium", remedy="install chromium (Debian: make system)"
     ),

@@ -48,7 +48,10 @@ def _tenant(step: Step) -> Iterator[str]:
     if step.before.installation.installed_at != step.after.installation.installed_at:
         yield "I8: the first installation evidence moved"
     was, now = step.before.installation.reinstalled_at, step.after.installation.reinstalled_at
-    if was != now and step.before.uninstalled_at is None:
+    has_gone = step.before.uninstalled_at is not None or any(
+        milestone.state is State.CANCELLED for milestone in step.before.milestones
+    )
+    if was != now and not has_gone:
         yield "I13: reinstalled without having been uninstalled"
     if {m.key for m in step.before.milestones} - {m.key for m in step.after.milestones}:
         yield "I3: a milestone went"

@@ -92,15 +92,14 @@ def run(
         notes=Notes(kept=keeps_notes),
         disk=FullDisk(),
     )
-    world = World(ground, kind, folder)
-    return world.happen(seed, is_troubled=only is None)
+    return World(ground, kind, folder, is_troubled=only is None).happen(seed)
 
 
 class World:
     """One world, from its beginning to its rest."""
 
-    def __init__(self, ground: Ground, kind: Kind, folder: Path) -> None:
-        self._ground, self._kind = ground, kind
+    def __init__(self, ground: Ground, kind: Kind, folder: Path, *, is_troubled: bool) -> None:
+        self._ground, self._kind, self._is_troubled = ground, kind, is_troubled
         plan = ground.dice.of("plan")
         open_store = self._place(folder)
         self._fleet = Fleet(ground, plan.randint(1, 3), open_store, self._watch)
@@ -114,13 +113,13 @@ class World:
         self._lives = lives
         self._is_at_rest = False
 
-    def happen(self, seed: int, *, is_troubled: bool) -> Run:
+    def happen(self, seed: int) -> Run:
         """Let everything happen, judge the end, and return what came of it."""
         ground = self._ground
         arm(self._reach)
         try:
-            self._story.begin(is_meddled_with=is_troubled)
-            if is_troubled:
+            self._story.begin(is_meddled_with=self._is_troubled)
+            if self._is_troubled:
                 self._trouble.begin()
             ground.agenda.at(self._calm_at + HOUR, self._look_for_rest)
             while not self._is_at_rest and not ground.findings and ground.agenda.step():
@@ -162,8 +161,11 @@ class World:
         )
         installs_at = START + timedelta(seconds=plan.uniform(0, 8 * 3600))
         life = Life(site, installs_at)
-        if plan.random() < 0.03:
+        fate = plan.random() if self._is_troubled else 1.0
+        if fate < 0.03:
             _let_fade(life, plan)
+        elif fate < 0.22:
+            _let_fail_to_the_brink(life, plan)
         return life
 
     def _reach(self, place: Failpoint) -> None:
@@ -247,3 +249,11 @@ def _let_fade(life: Life, plan: Random) -> None:
     refuses_at = life.installs_at + 24 * HOUR
     life.site.faults.append(Fault(FaultKind.UNAUTHORIZED, start=refuses_at))
     life.fades_at = refuses_at + timedelta(hours=plan.uniform(2, 5))
+
+
+def _let_fail_to_the_brink(life: Life, plan: Random) -> None:
+    """Have the site fail from its first due time until shortly before that window ends."""
+    ends_at = life.installs_at + 24 * HOUR - timedelta(seconds=plan.uniform(0, 300))
+    life.site.faults.append(
+        Fault(FaultKind.UNAVAILABLE, start=life.installs_at + 12 * HOUR, end=ends_at)
+    )

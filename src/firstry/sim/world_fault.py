@@ -67,6 +67,7 @@ IN_TRANSACTION = frozenset(place for place in Failpoint if place.name.startswith
 ODD_EVENTS = (
     Event.ATTEMPT_FENCED,
     Event.ATTEMPT_UNEXPECTED,
+    Event.ATTEMPT_UNSETTLED,
     Event.SETTLE_RETRIED,
     Event.WORKER_PASS_FAILED,
     Event.KEY_SET_FETCH_FAILED,

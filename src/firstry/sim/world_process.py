@@ -56,6 +56,7 @@ EXPECTED = {
     Event.ATTEMPT_UNEXPECTED: frozenset({"StoreUnavailable", "CommitUnknown"}),
     Event.WORKER_PASS_FAILED: _STORE,
     Event.INVOCATION_FAILED: _STORE | {"TimeoutError", "SCHEDULER_ERROR"},
+    Event.ATTEMPT_UNSETTLED: _STORE,
     Event.WORKER_TENANT_FAILED: frozenset[str](),
 }
 """What may be told of a failure. Anything else is a defect of the service."""

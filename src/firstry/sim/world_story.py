@@ -102,6 +102,8 @@ class Story:
         if not self._is_contended or self._ground.is_calm or self._rng.random() < 0.5:
             return
         self._contend_at(milestone.next_due, life)
+        if milestone.lease_until is not None and self._rng.random() < 0.3:
+            self._ground.agenda.after(self._rng.uniform(0.0, 6.0), lambda: self._meddle_with(life))
         if end is not None and milestone.lease_until is not None and end < milestone.lease_until:
             self._contend_at(end, life)
         if end is not None and milestone.starts == 0:
@@ -203,7 +205,9 @@ class Story:
 
     def _meddle(self) -> None:
         """Do one thing that an operator may do, to one tenant, through one process."""
-        life = self._rng.choice(self._lives)
+        self._meddle_with(self._rng.choice(self._lives))
+
+    def _meddle_with(self, life: Life) -> None:
         if not life.is_touched:
             return
         trigger = self._rng.choice([name for name, _ in self._ground.policy.triggers])
