@@ -58,6 +58,7 @@ class JiraClient:
                 )
             except TransportFailed as failure:
                 return _FAILURES[failure.kind]
+            self.holds.spend(1, now)
             if answer.status != 429:
                 return answer
             wait = self._wait_for(answer.headers, tenant)

@@ -74,6 +74,8 @@ class JiraEvidence:
             count = _count_of(source, answer)
             if isinstance(count, TokenRefused | Unreadable):
                 return count
+            if isinstance(count, Count):
+                self._spend(source, count)
             if source.page_size is None or isinstance(count, NotPermitted):
                 return _reading(source, asked_at, answer, count)
             if count.value == 0:
@@ -81,6 +83,11 @@ class JiraEvidence:
                 return _reading(source, asked_at, answer, whole)
             read += count.value
         return Unreadable("JIRA_TOO_MANY", f"Jira lists more {source.dataset} than are read")
+
+    def _spend(self, source: Source, count: Count) -> None:
+        """Count the objects that an answer listed; a number that Jira gave lists one at most."""
+        objects = count.value if count.method is CountMethod.READ else 1
+        self.client.holds.spend(objects * source.points_each, self.clock.now())
 
 
 def _count_of(source: Source, answer: Response) -> Count | NotPermitted | TokenRefused | Unreadable:

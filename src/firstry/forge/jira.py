@@ -36,6 +36,7 @@ class Source:
     count: Callable[[Any], Count]
     body: Mapping[str, str] | None = None
     page_size: int | None = None
+    points_each: int = 1
 
     @property
     def request(self) -> str:
@@ -112,8 +113,23 @@ SOURCES: tuple[Source, ...] = (
     Source(
         Dataset.DASHBOARDS, "GET", f"{_API}/dashboard/search?maxResults=1", READ_JIRA_WORK, _total
     ),
-    Source(Dataset.USERS, "GET", f"{_API}/users/search", READ_JIRA_USER, _length, page_size=1000),
-    Source(Dataset.GROUPS, "GET", f"{_API}/group/bulk?maxResults=1", READ_JIRA_USER, _total),
+    Source(
+        Dataset.USERS,
+        "GET",
+        f"{_API}/users/search",
+        READ_JIRA_USER,
+        _length,
+        page_size=1000,
+        points_each=2,
+    ),
+    Source(
+        Dataset.GROUPS,
+        "GET",
+        f"{_API}/group/bulk?maxResults=1",
+        READ_JIRA_USER,
+        _total,
+        points_each=2,
+    ),
     Source(
         Dataset.WORKFLOWS,
         "GET",

@@ -1,8 +1,10 @@
 """What the platform said about its limits, remembered so that nobody asks in vain.
 
 A spent quota is the app's over all tenants or one tenant's own; either way no
-request is sent until the instant at which it is filled again. Held in the
-process: after a restart the first answer tells it anew.
+request is sent until the instant at which it is filled again. The app's points
+are also counted here, so that one process stops by itself before the platform
+has to say so. Held in the process: after a restart, or where several processes
+share the app's points, the platform's own answer tells it.
 """
 
 import threading
@@ -15,6 +17,8 @@ GLOBAL = "jira-quota-global-based"
 DEFAULT_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=1)
 TENANTS_KEPT = 10_000
+POINTS_AN_HOUR = 65_000
+"""What Jira grants an app over all its tenants: a point a call, and one an object."""
 
 
 class QuotaHolds:
@@ -24,12 +28,30 @@ class QuotaHolds:
         self._lock = threading.Lock()
         self._app_until: datetime | None = None
         self._tenant_until: dict[CloudId, datetime] = {}
+        self._hour: datetime | None = None
+        self._points = 0
+
+    @property
+    def tenants_held(self) -> int:
+        """How many tenants are remembered: never more than `TENANTS_KEPT` and one."""
+        with self._lock:
+            return len(self._tenant_until)
 
     def held_until(self, tenant: Tenant, now: datetime) -> datetime | None:
         """Return when `tenant` may be asked again, or None if it may be asked now."""
         with self._lock:
             ends = (self._app_until, self._tenant_until.get(tenant.cloud_id))
             return max((end for end in ends if end is not None and now < end), default=None)
+
+    def spend(self, points: int, now: datetime) -> None:
+        """Count points of the app; with the last of this hour's, hold everybody until the next."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        with self._lock:
+            if hour != self._hour:
+                self._hour, self._points = hour, 0
+            self._points += points
+            if self._points >= POINTS_AN_HOUR:
+                self._app_until = hour + timedelta(hours=1)
 
     def hold(
         self, tenant: Tenant, headers: Mapping[str, str], retry_at: datetime | None, now: datetime
