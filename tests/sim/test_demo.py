@@ -97,7 +97,10 @@ def test_what_went_wrong_went_wrong_and_came_right(
     assert attempts["cinder"] == 3, "the two attempts that Jira refused are spent"
     assert attempts["willow"] == 1, "a deferral gives its attempt back"
     assert {attempts[site] for site in ("marlin", "pebble", "raven")} == {1}
-    assert (result["kills"], result["duplicates_with_effect"]) == (1, 0)
+    assert result["kills"] == 1
+    # On a machine so slow that a first copy is not answered in time, its duplicate may be the
+    # one that acts. What may never be is a second report, which `is_verified` holds.
+    assert result["is_verified"]
     assert min(result["duplicates"], result["retries"]) >= 1
     assert result["slowest_answer_seconds"] < 5
     answers = {"GENERATION_FAILED", "DEFERRED", "CLAIMED_ELSEWHERE", "GENERATION_IN_PROGRESS"}
