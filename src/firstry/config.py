@@ -32,6 +32,7 @@ from firstry.config_value import (
     parse_rate,
     parse_triggers,
     whole_number,
+    without_password,
 )
 from firstry.domain.errors import SettingInvalid
 from firstry.domain.evidence import Dataset
@@ -53,6 +54,7 @@ class Settings:
     """Every setting, parsed. Field names are the settings' names in lower case."""
 
     database_url: str
+    migrate_database_url: str | None
     forge_app_id: str | None
     forge_jwks_url: str
     forge_environments: frozenset[str]
@@ -83,11 +85,26 @@ class Setting:
     example: str
     is_secret: bool = False
     serve_needs_it: bool = False
+    shown: Callable[[str], str] | None = None
+    """How a value that holds a secret within it is shown; None: as it is, or not at all."""
 
 
 SECOND = timedelta(seconds=1)
 SETTINGS = (
-    Setting("DATABASE_URL", "sqlite:///firstry.db", parse_database_url, "sqlite:///firstry.db"),
+    Setting(
+        "DATABASE_URL",
+        "sqlite:///firstry.db",
+        parse_database_url,
+        "sqlite:///firstry.db",
+        shown=without_password,
+    ),
+    Setting(
+        "MIGRATE_DATABASE_URL",
+        None,
+        parse_database_url,
+        "postgresql://migrator@db.example.com/firstry",
+        shown=without_password,
+    ),
     Setting(
         "FORGE_APP_ID",
         None,
@@ -170,8 +187,9 @@ def explain() -> list[Explained]:
             text, source = in_file[setting.name], FILE_NAME
         if PREFIX + setting.name in os.environ:
             text, source = os.environ[PREFIX + setting.name], "environment"
-        is_hidden = setting.is_secret and text is not None
-        rows.append(Explained(setting.name, "(hidden)" if is_hidden else text, source))
+        rows.append(
+            Explained(setting.name, None if text is None else _shown(setting, text), source)
+        )
     return rows
 
 
@@ -201,16 +219,30 @@ def _value(setting: Setting, text: str | None) -> Any:
     if text is None:
         return () if setting.parse is parse_keys else None
     try:
-        if setting.is_secret and text.startswith("@"):
+        if (setting.is_secret or setting.shown) and text.startswith("@"):
             text = Path(text[1:]).read_text("utf-8")
         return setting.parse(text.strip())
     except (ValueError, OSError) as error:
-        shown = "(hidden)" if setting.is_secret else repr(text[:200])
+        shown = _shown(setting, text)
+        if not setting.is_secret:
+            shown = repr(shown[:200])
         why = f"the file cannot be read ({error.strerror})" if isinstance(error, OSError) else error
         raise SettingInvalid(
             f"{PREFIX}{setting.name} is {shown}: {why}",
             f"for example {PREFIX}{setting.name}={setting.example}",
         ) from None
+
+
+def _shown(setting: Setting, text: str) -> str:
+    """Return a value as people may see it."""
+    if setting.is_secret:
+        return "(hidden)"
+    if setting.shown is None or text.startswith("@"):
+        return text
+    try:
+        return setting.shown(text)
+    except ValueError:  # no URL at all, so nobody knows where its secret begins
+        return "(hidden)"
 
 
 def _texts(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

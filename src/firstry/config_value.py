@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from firstry.domain.evidence import Dataset
 from firstry.domain.policy import MANUAL, Trigger
@@ -99,9 +99,31 @@ def _list_of(text: str) -> list[str]:
 
 def parse_database_url(text: str) -> str:
     """Read the URL of a store."""
-    if not text.startswith("sqlite:///") or text == "sqlite:///":
-        raise ValueError("must name a SQLite file as sqlite:///PATH")
+    if text.startswith("sqlite:///") and text != "sqlite:///":
+        return text
+    url = urlsplit(text)
+    if url.scheme not in ("postgresql", "postgres") or not url.path.strip("/"):
+        raise ValueError(
+            "must name a SQLite file as sqlite:///PATH, or a database as "
+            "postgresql://USER:PASSWORD@HOST/NAME"
+        )
     return text
+
+
+def without_password(url: str) -> str:
+    """Return the URL of a store with its password hidden, for people to read.
+
+    Raises ValueError if it cannot be told where a password would be.
+    """
+    parts = urlsplit(url)
+    if "@" in url and "@" not in parts.netloc:
+        raise ValueError("no URL")
+    hidden = re.sub(r"(?i)\b(password|sslpassword)=[^&]*", r"\1=(hidden)", parts.query)
+    if parts.password is None:
+        return urlunsplit(parts._replace(query=hidden))
+    user, _, host = parts.netloc.rpartition("@")
+    named = user.partition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{named}:(hidden)@{host}", query=hidden))
 
 
 def parse_app_id(text: str) -> str:

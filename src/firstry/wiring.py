@@ -1,39 +1,71 @@
 """The one place where concrete things meet: settings in, a working service out."""
 
 import random
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from starlette.applications import Starlette
 
+from firstry import __version__
 from firstry.config import Settings
 from firstry.config_value import is_loopback
 from firstry.domain.errors import SettingInvalid
 from firstry.domain.policy import Policy
 from firstry.domain.public_key import PublicKey
 from firstry.exports.key import published
+from firstry.exports.publisher import ReportPublisher
 from firstry.exports.signature import Ed25519Signer
 from firstry.forge.client import JiraClient
 from firstry.forge.evidence import JiraEvidence
 from firstry.forge.jwks import KeySet
+from firstry.forge.permission import JiraPermission
 from firstry.forge.transport import HttpTransport
 from firstry.forge.vault import TokenVault
 from firstry.forge.verifier import ForgeVerifier
+from firstry.insight.overview import InsightParts, Watch
+from firstry.lifecycle.bulk import BulkParts
+from firstry.lifecycle.bulk_runner import BulkRunner
 from firstry.observe.log import telemetry_for
 from firstry.ports.clock import Clock
 from firstry.ports.keyring import Keyring
 from firstry.ports.vault import Vault
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Runner
-from firstry.stores.sql.migration import upgrade
-from firstry.stores.sql.store import SqliteStore
+from firstry.scheduler.settler import GroupSettler
+from firstry.stores.place import clock_for, open_store
+from firstry.stores.sql.access import SqlTokens
+from firstry.stores.sql.flag import SqlFlags
+from firstry.stores.sql.insight import SqlInsight
+from firstry.stores.sql.job import SqlJobs
+from firstry.stores.sql.store import SqlStore
+from firstry.web.api.call import ApiParts
+from firstry.web.api.endpoint import Api
 from firstry.web.app import build_app
+from firstry.web.page.endpoint import Page
 from firstry.web.remote.endpoint import Remote
 
 ATTEMPT_SLOTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """What operators see and turn, behind API, console, metrics and command line alike."""
+
+    insight: InsightParts
+    bulk: BulkParts
+    tokens: SqlTokens
+    watch: Watch
+
+
+def operators_of(store: SqlStore, clock: Clock, policy: Policy) -> Operators:
+    """Return the operators' side of a store."""
+    seen, flags = SqlInsight(store.database), SqlFlags(store.database)
+    insight = InsightParts(store, seen, flags, clock, policy)
+    bulk = BulkParts(store, seen, SqlJobs(store.database), clock, policy)
+    return Operators(insight, bulk, SqlTokens(store.database), Watch(insight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +77,13 @@ class Service:
     vault: Vault
     runner: Runner
     transport: HttpTransport
+    operators: Operators
 
     def close(self) -> None:
         """Let running attempts end, then give back what is held."""
         self.runner.close()
         self.transport.close()
         self.parts.store.close()
-
-
-def database_path(settings: Settings) -> Path:
-    """Return the SQLite file that DATABASE_URL names."""
-    return Path(settings.database_url.removeprefix("sqlite:///"))
-
-
-def open_store(settings: Settings) -> SqliteStore:
-    """Create and migrate the SQLite file if needed, and open it."""
-    path = database_path(settings)
-    if not path.parent.is_dir():
-        raise SettingInvalid(
-            f"FIRSTRY_DATABASE_URL is {settings.database_url!r}: its folder does not exist",
-            "make the folder, or name a file in one that exists: sqlite:///firstry.db",
-        )
-    upgrade(path)
-    store = SqliteStore(path)
-    store.check()
-    return store
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -97,17 +111,22 @@ def remember_signing_key(settings: Settings, store: Keyring, now: datetime) -> E
     return signer
 
 
-def build_service(settings: Settings, clock: Clock) -> Service:
-    """Return the parts of one process, wired over the settings' store and `clock`."""
-    store = open_store(settings)
+def build_service(settings: Settings, simulated: Clock | None = None) -> Service:
+    """Return the parts of one process, wired over the settings' store and its clock."""
+    store = open_store(settings.database_url)
+    clock = simulated or clock_for(settings.database_url, store)
     telemetry = telemetry_for(settings.log_format, clock)
     transport = HttpTransport()
     vault = TokenVault(store, tuple((key.key_id, key.secret) for key in settings.secret_keys))
     client = JiraClient(transport, clock, time.sleep, random.SystemRandom())
-    evidence = JiraEvidence(client, vault, clock, settings.datasets)
+    flags = SqlFlags(store.database)
+    evidence = JiraEvidence(client, vault, clock, settings.datasets, flags)
     signer = remember_signing_key(settings, store, clock.now())
-    parts = Parts(store, clock, evidence, telemetry, policy_of(settings), time.sleep, signer)
-    return Service(settings, parts, vault, Runner(parts, ATTEMPT_SLOTS), transport)
+    policy = policy_of(settings)
+    settle = GroupSettler(store, policy).settle
+    parts = Parts(store, clock, evidence, telemetry, policy, time.sleep, signer, settle)
+    operators = operators_of(store, clock, parts.policy)
+    return Service(settings, parts, vault, Runner(parts, ATTEMPT_SLOTS), transport, operators)
 
 
 def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callable[[], None]]:
@@ -126,11 +145,46 @@ def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callab
     remote = Remote(
         parts, service.vault, verifier, service.runner, settings.answer_within.total_seconds()
     )
-    return _app(parts, remote), remote.close
+    client = JiraClient(service.transport, parts.clock, time.sleep, random.SystemRandom())
+    publisher = ReportPublisher(parts.store.public_keys)
+    page = Page(parts, verifier, JiraPermission(client), service.runner, publisher)
+
+    bulk = BulkRunner(service.operators.bulk, parts.telemetry, f"bulk-{secrets.token_hex(4)}")
+    api = Api(_api_parts(service, publisher, bulk), __version__)
+    bulk.start()
+
+    def close() -> None:
+        bulk.close()
+        api.close()
+        page.close()
+        remote.close()
+
+    return _app(parts, remote, page, api), close
 
 
-def _app(parts: Parts, remote: Remote | None) -> Starlette:
+def _api_parts(service: Service, publisher: ReportPublisher, bulk: BulkRunner) -> ApiParts:
+    seen = service.operators
+    return ApiParts(
+        seen.insight,
+        seen.bulk,
+        seen.tokens,
+        publisher,
+        seen.watch,
+        service.parts.telemetry,
+        bulk.wake,
+    )
+
+
+def _app(
+    parts: Parts, remote: Remote | None, page: Page | None = None, api: Api | None = None
+) -> Starlette:
     store = parts.store
     return build_app(
-        store, parts.clock, parts.telemetry, remote, lambda: published(store.public_keys())
+        store,
+        parts.clock,
+        parts.telemetry,
+        remote,
+        lambda: published(store.public_keys()),
+        page,
+        api,
     )

@@ -17,8 +17,8 @@ from firstry.domain.record import Change, TenantRecord
 from firstry.ports.telemetry import Event
 from firstry.scheduler.runner import Runner
 from firstry.scheduler.worker import run_pass
-from firstry.stores.sql.migration import upgrade
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
 from support.attempt import Bench
 from support.backing import start_module
 from support.domain import TENANT, at, claim_at, complete, install, known, tenant, won

@@ -13,20 +13,26 @@ import apsw
 import pytest
 
 from firstry.domain.due import due_query
+from firstry.domain.import_value import Told
+from firstry.domain.imported import imported
 from firstry.domain.public_key import PublicKey
 from firstry.stores.sql import row, statement
-from firstry.stores.sql.connection import connect
-from firstry.stores.sql.migration import upgrade
-from firstry.stores.sql.store import SqliteStore
-from support.domain import DEFAULT, TENANT, at, claim_at, complete, install, tenant, won
+from firstry.stores.sql.sqlite.connection import connect
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
+from support.domain import AUTO_12H, DEFAULT, TENANT, at, claim_at, complete, install, tenant, won
 
 DONE = f"cloud_id = '{TENANT.cloud_id}' AND trigger_name = 'AUTO_12H'"
 HELD = f"cloud_id = '{TENANT.cloud_id}' AND trigger_name = 'AUTO_24H'"
 MISSED = f"cloud_id = '{tenant(1).cloud_id}' AND trigger_name = 'AUTO_12H'"
 WAITING = f"cloud_id = '{tenant(2).cloud_id}' AND trigger_name = 'AUTO_12H'"
+IMPORTED = "cloud_id = 'site-00004' AND trigger_name = 'AUTO_12H'"
 FRESH = """INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at, due_at,
     next_due, attempts, starts, fence, lease_until, deferrals)
 VALUES ('site-00002', 'AUTO_12H', 2, {values}, 0)"""
+TAKEN_OVER = """INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at,
+    due_at, next_due, attempts, starts, fence, lease_until, deferrals, imported_at)
+VALUES ('site-00004', 'AUTO_12H', 2, {values})"""
 REPORT = "report_id, cloud_id, trigger_name, revision, generated_at, digest, body, envelope"
 MARKER = "cloud_id, trigger_name, revision, 0, report_id, digest"
 BARE_TENANT = "SELECT 'site-00003', 0, 'X', NULL, NULL, NULL, NULL, NULL, NULL, 0, 'sha256:0'"
@@ -80,6 +86,10 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         FRESH.format(values="'completed', 0, 0, 0, 0, 0, 0, NULL"),
         FRESH.format(values="'scheduled', 0, 0, 0, 0, 0, 3, NULL"),
         FRESH.format(values="'scheduled', 0, 0, 0, 0, 3, 0, NULL"),
+        TAKEN_OVER.format(values="'scheduled', 0, 0, 0, 3, 3, 0, NULL, 0, NULL"),
+        TAKEN_OVER.format(values="'completed', 0, 0, 0, 3, 3, 0, NULL, 0, 5"),
+        TAKEN_OVER.format(values="'completed', 0, 0, 0, 0, 0, 3, NULL, 0, 5"),
+        TAKEN_OVER.format(values="'completed', 0, 0, 0, 0, 0, 0, NULL, 0, NULL"),
     ),
     "milestone_end_is_final": (
         f"UPDATE milestone SET state = 'scheduled' WHERE {DONE}",
@@ -109,11 +119,20 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         f"UPDATE milestone SET state = 'completed', lease_until = NULL WHERE {HELD}",
         f"UPDATE milestone SET state = 'completed' WHERE {WAITING}",
     ),
+    "milestone_import_ends_nothing": (
+        f"UPDATE milestone SET state = 'completed', imported_at = 5 WHERE {WAITING}",
+        f"UPDATE milestone SET imported_at = imported_at + 1 WHERE {IMPORTED}",
+    ),
+    "report_is_not_of_an_import": (
+        f"""INSERT INTO report SELECT 'r', 'site-00004', trigger_name, revision, generated_at,
+            digest, body, envelope FROM report WHERE {DONE}""",
+    ),
     "tenant_comes_once": (f"INSERT OR REPLACE INTO tenant {BARE_TENANT}",),
     "tenant_stays": ("DELETE FROM tenant WHERE cloud_id = 'site-00003'",),
     "tenant_evidence_is_first": (
         "UPDATE tenant SET installed_at = installed_at + 1",
         "UPDATE tenant SET source = 'OPERATOR'",
+        "UPDATE tenant SET source = 'UNKNOWN', installed_at = 0",
     ),
     "tenant_head_rises": (
         "UPDATE tenant SET head_sequence = head_sequence - 1",
@@ -134,6 +153,7 @@ CONSTRAINTS = (
     f"UPDATE milestone SET state = 'scheduled' WHERE {HELD}",
     f"UPDATE milestone SET lease_until = 5 WHERE {WAITING}",
     f"UPDATE milestone SET attempts = 1 WHERE {WAITING}",
+    f"UPDATE milestone SET imported_at = 5 WHERE {WAITING}",
     f"UPDATE milestone SET attempts = -1 WHERE {WAITING}",
     FRESH.format(values="'scheduled', 0, 0, 0, 0, 0, 0, NULL").replace("site-00002", "site-00099"),
     FRESH.format(values="'scheduled', 0, 0, 0, 0, 0, 0, NULL").replace("2,", "0,", 1),
@@ -156,6 +176,10 @@ def database(tmp_path: Path) -> Iterator[apsw.Connection]:
     complete(store, at(12))
     won(store, at(24))
     claim_at(store, at(24), tenant(1))
+    told = Told(at(0), {AUTO_12H: at(12)})
+    store.transact(
+        tenant(4), at(24), lambda record: imported(tenant(4), told, at(24), DEFAULT, record)
+    )
     store.close()
     connection = connect(path)
     connection.execute(f"INSERT INTO tenant {BARE_TENANT}")

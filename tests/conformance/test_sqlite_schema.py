@@ -8,9 +8,10 @@ import apsw
 import pytest
 
 from firstry.domain.errors import FirstryError, StoreUnavailable, StoreUnfit
-from firstry.stores.sql.connection import connect, journal_mode
-from firstry.stores.sql.migration import migrations, upgrade
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.migration import migrations
+from firstry.stores.sql.sqlite.connection import connect, journal_mode
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
 from support.backing import start_module
 from support.domain import TENANT, at, complete, install, known
 

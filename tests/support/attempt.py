@@ -1,6 +1,6 @@
 """Small parts behind the ports of an attempt: a clock, a site, a notebook."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from firstry.ports.store import Store, T
 from firstry.ports.telemetry import Event
 from firstry.ports.vault import SystemToken
 from firstry.scheduler.attempt import Parts
+from firstry.scheduler.settler import settle_alone
 from firstry.stores.memory import MemoryStore
 from support.domain import DEFAULT, at, site_evidence
 from support.signing import SIGNER
@@ -50,6 +51,10 @@ class Shelf:
         self.usual = usual
         self.special: dict[CloudId, Answer] = {}
         self.asked: list[tuple[CloudId, float]] = []
+        self.held: datetime | None = None
+
+    def held_until(self, now: datetime) -> datetime | None:
+        return self.held
 
     def collect(self, tenant: Tenant, deadline: float) -> Collected:
         self.asked.append((tenant.cloud_id, deadline))
@@ -87,12 +92,14 @@ class FalteringStore(MemoryStore):
         _raise_next(self.listing)
         return super().claimable(query, limit)
 
-    def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
+    def transact_many(
+        self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
+    ) -> dict[Tenant, T]:
         self.transactions += 1
         _raise_next(self.before)
-        answer = super().transact(tenant, now, decide)
+        answers = super().transact_many(now, work, skip_locked=skip_locked)
         _raise_next(self.after)
-        return answer
+        return answers
 
 
 def _raise_next(errors: list[StoreUnavailable | None]) -> None:
@@ -139,6 +146,7 @@ class Bench:
             policy=self.policy,
             sleep=self.pauses.append,
             signer=SIGNER,
+            settle=settle_alone(self.store, self.policy),
         )
 
 

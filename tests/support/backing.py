@@ -12,8 +12,10 @@ from pathlib import Path
 
 from firstry.ports.store import Store
 from firstry.stores.memory import MemoryStore
-from firstry.stores.sql.migration import upgrade
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.postgres.store import PostgresStore
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
+from support.postgres_service import service_database
 
 TESTS = Path(__file__).resolve().parent.parent
 SOURCE = TESTS.parent / "src"
@@ -43,8 +45,17 @@ def _sqlite(folder: Path) -> Backing:
     return Backing("sqlite", str(path), True, lambda: SqliteStore(path))
 
 
-BACKINGS: Mapping[str, Callable[[Path], Backing]] = {"memory": _memory, "sqlite": _sqlite}
-SHARED = ("sqlite",)
+def _postgres(folder: Path) -> Backing:
+    url = service_database()
+    return Backing("postgres", url, True, lambda: PostgresStore(url))
+
+
+BACKINGS: Mapping[str, Callable[[Path], Backing]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "postgres": _postgres,
+}
+SHARED = ("sqlite", "postgres")
 """The kinds that several processes can use at once."""
 
 
@@ -52,6 +63,8 @@ def open_place(kind: str, place: str) -> Store:
     """Return a store on a place that another process prepared."""
     if kind == "sqlite":
         return SqliteStore(Path(place))
+    if kind == "postgres":
+        return PostgresStore(place)
     raise ValueError(f"no other process can come to a store of kind {kind}")
 
 

@@ -20,6 +20,9 @@ class Exploding:
     def __init__(self) -> None:
         self.calls = 0
 
+    def held_until(self, now: datetime) -> datetime | None:
+        return None
+
     def collect(self, tenant: Tenant, deadline: float) -> Collected:
         """Raise what no code expects; its text must show nowhere."""
         self.calls += 1

@@ -10,12 +10,13 @@ app = typer.Typer(no_args_is_help=True, help="The schema of the store.")
 
 @app.command()
 def upgrade(context: typer.Context) -> None:
-    """Create the database if needed and bring it to the schema of this version."""
-    from firstry.stores.sql.migration import upgrade as apply
-    from firstry.wiring import database_path
+    """Bring the database to the schema of this version; a SQLite file is created if needed."""
+    from firstry.stores.place import Place
 
     output: Output = context.obj
-    applied = apply(database_path(load()))
+    settings = load()
+    by_url = settings.migrate_database_url or settings.database_url
+    applied = Place(by_url).upgrade(settings.database_url)
     text = f"applied {', '.join(applied)}" if applied else "the schema is up to date"
     output.show({"applied": applied}, text)
 
@@ -23,13 +24,8 @@ def upgrade(context: typer.Context) -> None:
 @app.command()
 def check(context: typer.Context) -> None:
     """Say whether the database has the schema that this version needs."""
-    from firstry.stores.sql.store import SqliteStore
-    from firstry.wiring import database_path
+    from firstry.stores.place import Place
 
     output: Output = context.obj
-    store = SqliteStore(database_path(load()))
-    try:
-        store.check()
-    finally:
-        store.close()
+    Place(load().database_url).open().close()
     output.show({"status": "ok"}, "the schema is up to date")

@@ -7,15 +7,15 @@ import typer
 
 from firstry.cli.output import Exit, Output
 from firstry.config import Settings, load, require_for_serve
+from firstry.config_value import without_password
 from firstry.domain.due import is_behind
 from firstry.domain.errors import FirstryError, SettingInvalid
 from firstry.domain.instant import iso
 from firstry.domain.milestone import State
 from firstry.domain.policy import MANUAL, Trigger
 from firstry.domain.tenant import Tenant
-from firstry.ports.clock import Clock
 from firstry.ports.store import PAGE_LIMIT, Store
-from firstry.stores.clock import HostClock
+from firstry.stores.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Finding:
 def doctor(context: typer.Context) -> int:
     """Look at settings, store, clock and tenants. Exit 1 if something is to be mended."""
     output: Output = context.obj
-    settings, clock = load(), HostClock()
-    findings = [*_settings_findings(settings), *_store_findings(settings, clock)]
+    settings = load()
+    findings = [*_settings_findings(settings), *_store_findings(settings)]
     facts = _facts(settings)
     document = {
         "facts": facts,
@@ -44,14 +44,17 @@ def doctor(context: typer.Context) -> int:
 
 
 def _facts(settings: Settings) -> dict[str, str]:
+    shown = without_password(settings.database_url)
+    if not Place(settings.database_url).is_sqlite:
+        return {"database": shown}
     import apsw
 
-    from firstry.stores.sql.connection import SAFE_WAL_VERSION, journal_mode
+    from firstry.stores.sql.sqlite.connection import SAFE_WAL_VERSION, journal_mode
 
     safe = ".".join(map(str, SAFE_WAL_VERSION))
     why = f"several connections may write a WAL file safely from {safe} on"
     return {
-        "database": settings.database_url,
+        "database": shown,
         "sqlite": f"{apsw.sqlite_lib_version()}, journal mode {journal_mode()}: {why}",
     }
 
@@ -63,16 +66,17 @@ def _settings_findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(error.code, error.message, error.remedy)
 
 
-def _store_findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    from firstry.wiring import open_store
+def _store_findings(settings: Settings) -> Iterator[Finding]:
+    from firstry.stores.place import clock_for, open_store
 
     try:
-        store = open_store(settings)
+        store = open_store(settings.database_url)
     except FirstryError as error:
         yield Finding(error.code, error.message, error.remedy)
         return
     try:
         high_water_at = store.check()
+        clock = clock_for(settings.database_url, store)
         if high_water_at is not None and is_behind(high_water_at, clock.now()):
             yield Finding(
                 "CLOCK_BEHIND",

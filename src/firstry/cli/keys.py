@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from firstry.cli.output import Output
-from firstry.cli.session import opened_store
+from firstry.cli.session import decided_at, opened_store
 from firstry.domain.errors import SettingInvalid
-from firstry.stores.clock import HostClock
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the token vault and for signing.")
 
@@ -39,7 +38,7 @@ def publish(
     output: Output = context.obj
     with opened_store() as (settings, store):
         if settings.signing_key is not None:
-            remember_signing_key(settings, store, HostClock().now())
+            remember_signing_key(settings, store, decided_at(settings, store))
         document = published(store.public_keys())
     if not document["keys"]:
         raise SettingInvalid(

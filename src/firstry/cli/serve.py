@@ -59,7 +59,7 @@ def serve(
     elif simulated_time is not None:
         raise SettingInvalid("--simulated-time goes with --dev only", "leave it out")
     with _listen(settings) as listening:
-        service = build_service(settings, _clock(simulated_time))
+        service = build_service(settings, _simulated(simulated_time))
         app, close_web = build_web(service, with_remote=role is not Role.WORKER)
         server = _server(app)
         # Until uvicorn takes the signal over, and once it has stopped and raises it again.
@@ -93,22 +93,27 @@ class _Worker(threading.Thread):
     def __init__(self, service: "Service", server: "uvicorn.Server") -> None:
         super().__init__(name="worker")
         self._service, self._server = service, server
-        self._told = threading.Event()
+        self._told, self._bell = threading.Event(), threading.Event()
         self._has_died = False
 
     def run(self) -> None:
         """Make passes until told to stop."""
         from firstry.scheduler.worker import run_until
+        from firstry.stores.place import listen
 
+        service = self._service
+        stop_listening = listen(service.settings.database_url, self._bell.set)
         try:
-            run_until(self._told, self._service.parts, self._service.runner)
+            run_until(self._told, self._bell, service.parts, service.runner)
         finally:
+            stop_listening()
             self._has_died = not self._told.is_set()
             self._server.should_exit = True
 
     def end(self) -> bool:
         """Tell it to stop, wait for it, and return whether it had died before."""
         self._told.set()
+        self._bell.set()
         self.join()
         return self._has_died
 
@@ -129,11 +134,9 @@ def _server(app: "Starlette") -> "uvicorn.Server":
     return uvicorn.Server(config)
 
 
-def _clock(simulated_time: Path | None) -> "Clock":
+def _simulated(simulated_time: Path | None) -> "Clock | None":
     if simulated_time is None:
-        from firstry.stores.clock import HostClock
-
-        return HostClock()
+        return None
     from firstry.sim.time import SimulatedClock
 
     return SimulatedClock(simulated_time)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from firstry.config import Settings, load, require_keys
@@ -10,23 +11,30 @@ from firstry.domain.policy import MANUAL, Trigger
 from firstry.domain.record import TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import Store
-from firstry.stores.clock import HostClock
 
 if TYPE_CHECKING:
+    from firstry.stores.sql.store import SqlStore
     from firstry.wiring import Service
 
 
 @contextmanager
-def opened_store() -> Iterator[tuple[Settings, Store]]:
+def opened_store() -> Iterator[tuple[Settings, "SqlStore"]]:
     """Open the store that the settings name, migrated; close it at the end."""
-    from firstry.wiring import open_store
+    from firstry.stores.place import open_store
 
     settings = load()
-    store = open_store(settings)
+    store = open_store(settings.database_url)
     try:
         yield settings, store
     finally:
         store.close()
+
+
+def decided_at(settings: Settings, store: "SqlStore") -> datetime:
+    """Return the one instant at which a command decides, by the clock of its store."""
+    from firstry.stores.place import clock_for
+
+    return clock_for(settings.database_url, store).now()
 
 
 @contextmanager
@@ -40,7 +48,7 @@ def opened_service() -> Iterator["Service"]:
 
     settings = load()
     require_keys(settings)
-    service = build_service(settings, HostClock())
+    service = build_service(settings)
     try:
         yield service
     finally:

@@ -5,7 +5,13 @@ from typing import Annotated
 import typer
 
 from firstry.cli.output import Output
-from firstry.cli.session import known_tenant, known_trigger, opened_store, required_reason
+from firstry.cli.session import (
+    decided_at,
+    known_tenant,
+    known_trigger,
+    opened_store,
+    required_reason,
+)
 from firstry.cli.show import tenant_json, tenant_text, tenants_text
 from firstry.domain.errors import Conflict, InputInvalid
 from firstry.domain.instant import iso, parse_instant
@@ -16,7 +22,6 @@ from firstry.lifecycle.pause import pause, resume
 from firstry.lifecycle.reset import reset as start_over
 from firstry.lifecycle.retry import retry_now
 from firstry.ports.store import PAGE_LIMIT
-from firstry.stores.clock import HostClock
 
 app = typer.Typer(no_args_is_help=True, help="Who is served, and how each tenant stands.")
 
@@ -62,14 +67,14 @@ def add(
 ) -> None:
     """Record an installation that you attest, and arm its triggers."""
     output: Output = context.obj
-    now = HostClock().now()
     instant = parse_instant(installed_at)
-    if instant > now:
-        raise InputInvalid(f"{installed_at} lies in the future", "give when it was installed")
     evidence = Installation(instant, InstallationSource.OPERATOR)
     with opened_store() as (settings, store):
         from firstry.wiring import policy_of
 
+        now = decided_at(settings, store)
+        if instant > now:
+            raise InputInvalid(f"{installed_at} lies in the future", "give when it was installed")
         who = Tenant.from_operator(tenant)
         recorded = record_installation(
             store, who, evidence, now, policy_of(settings), reason=required_reason(reason)
@@ -88,7 +93,7 @@ def retry(context: typer.Context, tenant: TenantId, trigger: TriggerName, reason
     with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
         named = known_trigger(settings, trigger)
-        freed = retry_now(store, who, named, required_reason(reason), HostClock().now())
+        freed = retry_now(store, who, named, required_reason(reason), decided_at(settings, store))
         record = known_tenant(store, tenant)
     _show(context, record, f"{freed.trigger} may be attempted since {iso(freed.next_due)}")
 
@@ -99,7 +104,7 @@ def reset(context: typer.Context, tenant: TenantId, trigger: TriggerName, reason
     with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
         named = known_trigger(settings, trigger)
-        fresh = start_over(store, who, named, required_reason(reason), HostClock().now())
+        fresh = start_over(store, who, named, required_reason(reason), decided_at(settings, store))
         record = known_tenant(store, tenant)
     _show(context, record, f"{fresh.trigger} revision {fresh.revision} is scheduled")
 
@@ -107,18 +112,18 @@ def reset(context: typer.Context, tenant: TenantId, trigger: TriggerName, reason
 @app.command("pause")
 def pause_tenant(context: typer.Context, tenant: TenantId, reason: Reason) -> None:
     """Claim nothing for a tenant until it is resumed."""
-    with opened_store() as (_, store):
+    with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
-        record = pause(store, who, required_reason(reason), HostClock().now())
+        record = pause(store, who, required_reason(reason), decided_at(settings, store))
     _show(context, record, f"{who.cloud_id} is paused")
 
 
 @app.command("resume")
 def resume_tenant(context: typer.Context, tenant: TenantId, reason: Reason) -> None:
     """Let a paused tenant go on."""
-    with opened_store() as (_, store):
+    with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
-        record = resume(store, who, required_reason(reason), HostClock().now())
+        record = resume(store, who, required_reason(reason), decided_at(settings, store))
     _show(context, record, f"{who.cloud_id} goes on")
 
 

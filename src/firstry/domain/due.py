@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from firstry.domain.cancel import REFUSALS_NEEDED, is_presumed_uninstalled
+from firstry.domain.flag import GENERATION, is_trigger_off
 from firstry.domain.milestone import Act, Milestone, State
 from firstry.domain.policy import CLOCK_TOLERANCE, MANUAL, SILENCE, TOKEN_MARGIN, Policy
 from firstry.domain.record import TenantRecord
@@ -53,20 +54,30 @@ def decide(record: TenantRecord | None, now: datetime, policy: Policy) -> Due | 
     Only a milestone whose window is open and whose attempts are not used up is
     ever Due; `ends` says what becomes of the others.
     """
-    if record is None:
+    if record is None or not record.is_evidenced():
         return Quiet(Reason.INSTALLATION_UNKNOWN)
-    if record.paused_at is not None:
+    if record.paused_at is not None or GENERATION in record.switched_off:
         return Quiet(Reason.PAUSED)
     if is_clock_behind(record, now):
         return Quiet(Reason.CLOCK_BEHIND)
     if has_live_token(record, now, policy):
-        for milestone in record.milestones:
+        for milestone in switched_on(record):
             if milestone.is_eligible(now) and end_of(milestone, now, policy) is None:
                 return Due(milestone)
     passed = [m for m in record.milestones if m.due_at <= now]
     if not passed:
         return Quiet(Reason.NOT_DUE)
+    if passed[-1].is_live() and is_trigger_off(record.switched_off, passed[-1].trigger):
+        return Quiet(Reason.PAUSED)
     return Quiet(_reason_of(passed[-1], now, policy), passed[-1])
+
+
+def switched_on(record: TenantRecord) -> tuple[Milestone, ...]:
+    """Return the milestones whose triggers are on: nothing is claimed or ended of the others."""
+    off = record.switched_off
+    if not off:
+        return record.milestones
+    return tuple(m for m in record.milestones if not is_trigger_off(off, m.trigger))
 
 
 def end_of(milestone: Milestone, now: datetime, policy: Policy) -> Act | None:
@@ -92,9 +103,11 @@ def has_ends(record: TenantRecord, now: datetime, policy: Policy) -> bool:
     """Whether a claim at `now` would close any milestone of the tenant."""
     if record.paused_at is not None or is_clock_behind(record, now):
         return False
+    if GENERATION in record.switched_off:
+        return False
     if is_presumed_uninstalled(record, now):
         return True
-    return any(end_of(m, now, policy) is not None for m in record.milestones)
+    return any(end_of(m, now, policy) is not None for m in switched_on(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +138,21 @@ def has_live_token(record: TenantRecord, now: datetime, policy: Policy) -> bool:
     if record.token_expires_at is None:
         return False
     return record.token_expires_at - TOKEN_MARGIN >= now + policy.generation_timeout
+
+
+def has_become_due(before: TenantRecord | None, after: TenantRecord | None, now: datetime) -> bool:
+    """Whether a milestone is due at `now` that was not, as after an operator's retry."""
+    if after is None:
+        return False
+    return any(
+        each.is_eligible(now)
+        for each in after.milestones
+        if each.state is State.SCHEDULED
+        and (
+            (old := before.milestone(*each.key) if before else None) is None
+            or not old.is_eligible(now)
+        )
+    )
 
 
 def is_clock_behind(record: TenantRecord, now: datetime) -> bool:

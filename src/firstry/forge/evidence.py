@@ -18,6 +18,7 @@ from firstry.domain.evidence import (
     NotPermitted,
     Reading,
 )
+from firstry.domain.flag import of_dataset
 from firstry.domain.tenant import Tenant
 from firstry.forge.client import JiraClient
 from firstry.forge.jira import SOURCES, Malformed, Source, count_from
@@ -25,6 +26,7 @@ from firstry.forge.transport import Response
 from firstry.ports.clock import Clock
 from firstry.ports.evidence import Collected, Throttled, TokenRefused, Unreadable
 from firstry.ports.failpoint import Failpoint, reach
+from firstry.ports.flag import FlagBoard
 from firstry.ports.vault import SystemToken, Vault
 
 PAGES = 100
@@ -33,12 +35,20 @@ Stopped = TokenRefused | Throttled | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class JiraEvidence:
-    """An `EvidenceSource` over Jira Cloud REST v3. `datasets` are those to collect."""
+    """An `EvidenceSource` over Jira Cloud REST v3.
+
+    `datasets` are those to collect, less what `flags` has switched off for a tenant.
+    """
 
     client: JiraClient
     vault: Vault
     clock: Clock
     datasets: frozenset[Dataset]
+    flags: FlagBoard | None = None
+
+    def held_until(self, now: datetime) -> datetime | None:
+        """See `ports.evidence.EvidenceSource`."""
+        return self.client.holds.app_held_until(now)
 
     def collect(self, tenant: Tenant, deadline: float) -> Collected:
         """See `ports.evidence.EvidenceSource`."""
@@ -48,9 +58,10 @@ class JiraEvidence:
             self.vault.forget(tenant, now, None)
             return TokenRefused()
         reach(Failpoint.EVIDENCE_TOKEN_OPENED)
+        off = self.flags.off_for(tenant) if self.flags is not None else frozenset()
         readings: dict[Dataset, Reading] = {}
         for source in SOURCES:
-            if source.dataset not in self.datasets:
+            if source.dataset not in self.datasets or of_dataset(source.dataset) in off:
                 continue
             read = self._read(source, tenant, token, deadline)
             if isinstance(read, TokenRefused):

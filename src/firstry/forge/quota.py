@@ -43,6 +43,12 @@ class QuotaHolds:
             ends = (self._app_until, self._tenant_until.get(tenant.cloud_id))
             return max((end for end in ends if end is not None and now < end), default=None)
 
+    def app_held_until(self, now: datetime) -> datetime | None:
+        """Return when the app may ask anybody again, or None if it may now."""
+        with self._lock:
+            end = self._app_until
+        return end if end is not None and now < end else None
+
     def spend(self, points: int, now: datetime) -> None:
         """Count points of the app; with the last of this hour's, hold everybody until the next."""
         hour = now.replace(minute=0, second=0, microsecond=0)

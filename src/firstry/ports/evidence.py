@@ -34,6 +34,10 @@ Collected = Evidence | TokenRefused | Throttled | Unreadable
 class EvidenceSource(Protocol):
     """Reads what a site lets the app see."""
 
+    def held_until(self, now: datetime) -> datetime | None:
+        """Return until when no site at all may be asked, or None if sites may be asked."""
+        ...
+
     def collect(self, tenant: Tenant, deadline: float) -> Collected:
         """Return what was read, every enabled dataset or none.
 

@@ -6,7 +6,7 @@ that nobody else changes the tenant between the read and the write, and that the
 whole change is durable or none of it is (decision 0003).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -22,6 +22,11 @@ T = TypeVar("T")
 
 PAGE_LIMIT = 1000
 """No list call returns more than this many rows."""
+
+
+def in_order(tenants: Iterable[Tenant]) -> list[Tenant]:
+    """Return tenants in the one order in which every batch takes them."""
+    return sorted(tenants, key=lambda tenant: tenant.cloud_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,18 @@ class Store(Keyring, Protocol):
         """
         ...
 
+    def transact_many(
+        self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
+    ) -> dict[Tenant, T]:
+        """Do what `transact` does for several tenants, in one transaction.
+
+        All changes are written or none. Tenants are taken in cloudId order, so
+        that two batches never wait for each other in a circle. With
+        `skip_locked` a tenant that another transaction holds is left out of the
+        answer instead of being waited for; stores with one writer have none.
+        """
+        ...
+
     def claimable(self, query: DueQuery, limit: int) -> Sequence[Tenant]:
         """Return the tenants of at most `limit` milestones to claim or to close, oldest first.
 
@@ -65,6 +82,13 @@ class Store(Keyring, Protocol):
         tenant has a token that lives until `token_until`, or it is to be closed:
         its window is over, its attempts are used up, or it was refused
         `refusals` times and its site is silent since `silent_since`.
+        """
+        ...
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """Return the first instant after `now` at which a milestone's wait ends, or None.
+
+        Looks at time alone; a milestone without a token is among them.
         """
         ...
 

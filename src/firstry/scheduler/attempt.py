@@ -2,17 +2,18 @@
 
 Decide purely, claim once, work outside any transaction, settle once under the
 fence, and only then speak. The tick, the worker, the CLI and the console enter
-by the same two functions, so there is one way to a report and one only
+by the same functions, so there is one way to a report and one only
 (contract F):
 
     begin(parts, tenant)    -> Claim | Quiet      write 1: the attempt is counted
+    begin_many(parts, ...)  -> Claims             the same for several tenants at once
     perform(parts, claim)   -> Settled | Fenced   write 2: marker, report, ledger
 
 A crash before write 1 leaves nothing; between the two, a spent attempt whose
 backoff is already set; after write 2, a finished report (I2, I6, I7).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -24,9 +25,10 @@ from firstry.domain.evidence import Evidence, Reading
 from firstry.domain.milestone import Act
 from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
 from firstry.domain.policy import DeferralKind, Policy
+from firstry.domain.record import Change, TenantRecord
 from firstry.domain.report import forecast
 from firstry.domain.report.generate import generate
-from firstry.domain.settle import Fenced, Settled, settle
+from firstry.domain.settle import Fenced, Settled
 from firstry.domain.tenant import Tenant
 from firstry.ports.clock import Clock
 from firstry.ports.evidence import Collected, EvidenceSource, Throttled, TokenRefused, Unreadable
@@ -34,6 +36,7 @@ from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.signer import Signer
 from firstry.ports.store import PAGE_LIMIT, Store
 from firstry.ports.telemetry import Event, Telemetry
+from firstry.scheduler.settler import Settle
 
 SETTLE_TRIES = 5
 SETTLE_PAUSE_SECONDS = 0.2
@@ -50,6 +53,7 @@ class Parts:
     policy: Policy
     sleep: Callable[[float], None]
     signer: Signer
+    settle: Settle
 
 
 def begin(parts: Parts, tenant: Tenant, now: datetime) -> Claim | Quiet:
@@ -63,6 +67,22 @@ def begin(parts: Parts, tenant: Tenant, now: datetime) -> Claim | Quiet:
         parts,
         parts.store.transact(tenant, now, lambda record: claim(record, now, parts.policy)),
     )
+
+
+def begin_many(parts: Parts, tenants: Sequence[Tenant], now: datetime) -> list[Claim]:
+    """Claim what is due for each of `tenants` at `now`, in one transaction.
+
+    A tenant that somebody else is writing is left out; the next pass finds it.
+    Raises Defect if the store refuses one of them, and then nothing is claimed.
+    """
+
+    def decide(record: TenantRecord | None) -> Change[Claim | Quiet]:
+        return claim(record, now, parts.policy)
+
+    work = dict.fromkeys(tenants, decide)
+    begun = parts.store.transact_many(now, work, skip_locked=True).values()
+    told = [report_claim(parts, each) for each in begun]
+    return [each for each in told if isinstance(each, Claim)]
 
 
 def report_claim(parts: Parts, begun: Claim | Quiet) -> Claim | Quiet:
@@ -152,7 +172,7 @@ def _settle(parts: Parts, held: Claim, outcome: Outcome) -> Settled | Fenced:
     """
     for attempt in range(1, SETTLE_TRIES + 1):
         try:
-            return _settle_once(parts, held, outcome, parts.clock.now())
+            return parts.settle(held, outcome, parts.clock.now())
         except StoreUnavailable as error:
             if attempt == SETTLE_TRIES:
                 raise
@@ -161,12 +181,6 @@ def _settle(parts: Parts, held: Claim, outcome: Outcome) -> Settled | Fenced:
             )
             parts.sleep(SETTLE_PAUSE_SECONDS * 2**attempt)
     raise AssertionError("unreachable: the last try returns or raises")
-
-
-def _settle_once(parts: Parts, held: Claim, outcome: Outcome, now: datetime) -> Settled | Fenced:
-    return parts.store.transact(
-        held.tenant, now, lambda record: settle(record, held, outcome, now, parts.policy)
-    )
 
 
 def _named(held: Claim) -> dict[str, object]:

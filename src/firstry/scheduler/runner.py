@@ -6,7 +6,7 @@ next tick or worker pass finds the same milestone due.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -53,10 +53,34 @@ class Runner:
                 self._free.release()
         if isinstance(begun, Quiet):
             return begun
-        settled = self._threads.submit(perform, self._parts, begun)
-        settled.add_done_callback(lambda _: self._free.release())
-        return Running(begun, settled)
+        return self._run(begun)
+
+    def start_many(
+        self, begin: Callable[[int], Sequence[Claim]], wanted: int, wait_seconds: float
+    ) -> list[Running] | Busy:
+        """Take up to `wanted` slots, call `begin` with their number, and run the claims.
+
+        Waits at most `wait_seconds` for the first slot. `begin` returns no more
+        claims than slots; so nothing is claimed that cannot begin at once.
+        """
+        taken = 0
+        while taken < wanted and self._free.acquire(timeout=0.0 if taken else wait_seconds):
+            taken += 1
+        if not taken:
+            return Busy()
+        begun: Sequence[Claim] = ()
+        try:
+            begun = begin(taken)
+        finally:
+            for _ in range(taken - len(begun)):
+                self._free.release()
+        return [self._run(claim) for claim in begun]
 
     def close(self) -> None:
         """Wait for the running attempts; each is bounded by the generation time-out."""
         self._threads.shutdown(wait=True)
+
+    def _run(self, claim: Claim) -> Running:
+        settled = self._threads.submit(perform, self._parts, claim)
+        settled.add_done_callback(lambda _: self._free.release())
+        return Running(claim, settled)

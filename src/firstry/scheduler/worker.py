@@ -1,33 +1,43 @@
 """The worker: finds what is due over all tenants and attempts it.
 
 It needs no lock and no leader: several may run, each claim is decided by the
-store. A pass that fails is told and tried again after the poll interval, so a
-store that comes back finds its workers waiting.
+store. A pass claims as many tenants at once as slots are free, never more, so
+nothing that is claimed has to wait or to be handed back when the process stops. A
+pass that fails is told and made again, so a store that comes back finds its
+workers waiting.
 """
 
 import random
 import threading
 from collections.abc import Sequence
 from concurrent.futures import wait
+from datetime import datetime
 
-from firstry.domain.due import Quiet, due_query
+from firstry.domain.claim import Claim
+from firstry.domain.due import due_query
 from firstry.domain.errors import Defect, FirstryError
 from firstry.domain.tenant import Tenant
 from firstry.ports.telemetry import Event
-from firstry.scheduler.attempt import Parts, begin
+from firstry.scheduler.attempt import Parts, begin, begin_many
 from firstry.scheduler.runner import Busy, Runner, Running
 
 BATCH = 100
 POLL_SECONDS = 5.0
+"""The longest sleep: tokens come and other processes write without telling anybody."""
+
+SHORTEST_SECONDS = 0.2
 
 
 def run_pass(parts: Parts, runner: Runner) -> list[Running]:
     """Start an attempt for every tenant that is due, as far as slots are free.
 
     One attempt a tenant and pass, so that a tenant with much to do delays
-    nobody, and one whose rows cannot be read stands in nobody's way. Returns the
-    attempts that were started.
+    nobody, and one whose rows cannot be read stands in nobody's way. While the
+    platform's quota for the whole app is spent, nothing is claimed in vain.
+    Returns the attempts that were started.
     """
+    if parts.evidence.held_until(parts.clock.now()) is not None:
+        return []
     return _start_each(parts, runner, _due(parts), 0.0)
 
 
@@ -49,18 +59,35 @@ def run_once(parts: Parts, runner: Runner) -> list[Running]:
     return done
 
 
-def run_until(stop: threading.Event, parts: Parts, runner: Runner) -> None:
-    """Make a pass every few seconds, jittered, until `stop` is set.
+def run_until(stop: threading.Event, bell: threading.Event, parts: Parts, runner: Runner) -> None:
+    """Make passes until `stop` is set, sleeping until something can be due.
 
-    A pass that the store refuses is told and made again; anything unexpected
-    goes up, and the process is to end and be started anew.
+    `bell` ends a sleep: set along with `stop`, or as a hint that something has
+    become due. A pass that the store refuses is told and made again; anything
+    unexpected goes up, and the process is to end and be started anew.
     """
     jitter = random.Random()  # noqa: S311  (spreads load, guards nothing)
-    while not stop.wait(POLL_SECONDS * jitter.uniform(0.5, 1.5)):
+    pause = SHORTEST_SECONDS
+    while not stop.is_set():
+        bell.wait(pause * jitter.uniform(0.5, 1.5))
+        bell.clear()
+        if stop.is_set():
+            return
         try:
-            run_pass(parts, runner)
+            started = run_pass(parts, runner)
+            pause = SHORTEST_SECONDS if started else _pause(parts)
         except FirstryError as error:
+            pause = POLL_SECONDS
             parts.telemetry.emit(Event.WORKER_PASS_FAILED, error_code=error.code)
+
+
+def _pause(parts: Parts) -> float:
+    """Return how long nothing can become due by time alone, within bounds."""
+    now = parts.clock.now()
+    following = parts.store.next_due(now)
+    if following is None:
+        return POLL_SECONDS
+    return min(max((following - now).total_seconds(), SHORTEST_SECONDS), POLL_SECONDS)
 
 
 def _due(parts: Parts) -> Sequence[Tenant]:
@@ -70,20 +97,35 @@ def _due(parts: Parts) -> Sequence[Tenant]:
 def _start_each(
     parts: Parts, runner: Runner, tenants: Sequence[Tenant], wait_seconds: float
 ) -> list[Running]:
-    """Start an attempt for each tenant; one whose rows cannot be read is told and passed over."""
+    """Start an attempt for each tenant, as many at once as slots are free."""
+    left = list(tenants)
+
+    def claims(free: int) -> Sequence[Claim]:
+        taken = left[:free]
+        del left[:free]
+        return _begin(parts, taken, parts.clock.now())
+
     started: list[Running] = []
-    for tenant in tenants:
-        try:
-            run = _start(parts, runner, tenant, wait_seconds)
-        except Defect as error:
-            parts.telemetry.emit(Event.WORKER_TENANT_FAILED, tenant, error_code=error.code)
-            continue
-        if isinstance(run, Running):
-            started.append(run)
+    while left:
+        runs = runner.start_many(claims, len(left), wait_seconds)
+        if isinstance(runs, Busy):
+            break
+        started += runs
     return started
 
 
-def _start(
-    parts: Parts, runner: Runner, tenant: Tenant, wait_seconds: float
-) -> Running | Quiet | Busy:
-    return runner.start(lambda: begin(parts, tenant, parts.clock.now()), wait_seconds)
+def _begin(parts: Parts, tenants: Sequence[Tenant], now: datetime) -> list[Claim]:
+    """Claim all at once; if the store refuses, each alone, so that the faulty one is told."""
+    try:
+        return begin_many(parts, tenants, now)
+    except Defect:
+        return [held for each in tenants for held in _begin_alone(parts, each, now)]
+
+
+def _begin_alone(parts: Parts, tenant: Tenant, now: datetime) -> list[Claim]:
+    try:
+        begun = begin(parts, tenant, now)
+    except Defect as error:
+        parts.telemetry.emit(Event.WORKER_TENANT_FAILED, tenant, error_code=error.code)
+        return []
+    return [begun] if isinstance(begun, Claim) else []

@@ -23,14 +23,14 @@ from firstry.domain.policy import Policy, Trigger
 from firstry.domain.record import StoredReport, TenantRecord
 from firstry.domain.report.generate import report_id_of
 from firstry.domain.tenant import Tenant
-from firstry.exports.file import ENVELOPE_SUFFIX, export
-from firstry.exports.format import Format
+from firstry.exports.file import export
+from firstry.exports.format import ENVELOPE_SUFFIX, Format
 from firstry.exports.key import FILE_NAME as KEYS_NAME
 from firstry.exports.key import TrustedKeys, read_keys
 from firstry.exports.verify import verify
 from firstry.ports.store import PAGE_LIMIT, Store
 from firstry.sim.demo_watch import NUMBERS
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.sqlite.store import SqliteStore
 
 DATABASE_NAME: Final = "firstry.db"
 EXPECTED_NAME: Final = "expected.json"

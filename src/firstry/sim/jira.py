@@ -31,6 +31,7 @@ from firstry.sim.jira_message import (
     jira_refusal,
     json_answer,
 )
+from firstry.sim.jira_person import MY_PERMISSIONS, Person, permissions_answer
 from firstry.sim.jira_query import JQLError, restriction
 from firstry.sim.jira_quota import Burst, Quota, Reason, throttled
 from firstry.sim.platform import new_uuid
@@ -43,9 +44,10 @@ DEFAULT_PAGE: Final = 50
 
 
 class TokenCheck(Protocol):
-    """Who knows which system tokens are good: the platform."""
+    """Who knows which tokens are good, and whose: the platform."""
 
     def site_for(self, token: str, at: datetime) -> str | None: ...
+    def person_for(self, token: str, at: datetime) -> Person | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class JiraSite:
     content: Content = field(default_factory=Content)
     scopes: set[str] = field(default_factory=lambda: {WORK})
     denied: set[str] = field(default_factory=set)
+    administrators: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     hits: Counter[FaultKind] = field(default_factory=Counter)
     requests: deque[Logged] = field(default_factory=lambda: deque(maxlen=LOGGED_REQUESTS))
@@ -137,6 +140,10 @@ class JiraSite:
             return throttled(Reason.BURST, at, limit=self.burst.limit)
         if path == COUNT:
             answer, points = self._count(request, at), 1
+        elif path == MY_PERMISSIONS:
+            person = self.tokens.person_for(request.bearer or "", at)
+            is_administrator = person is not None and person.account_id in self.administrators
+            answer, points = permissions_answer(request, is_administrator), 1
         else:
             answer, points = self._list(path, request)
         for quota in self._quotas():
@@ -150,19 +157,26 @@ class JiraSite:
         return replace(answer, headers={**answer.headers, **limits})
 
     def _refusal(self, request: JiraRequest, path: str, at: datetime) -> JiraAnswer | None:
-        token = request.bearer
-        if token is None or self.tokens.site_for(token, at) != self.cloud_id:
+        if not self._is_ours(request.bearer, at):
             return gateway_refusal(401, "Unauthorized")
         misrouted = _misrouted(request.method, path)
         if misrouted is not None:
             return misrouted
-        scope = WORK if path == COUNT else COLLECTIONS[path].scope
+        scope = COLLECTIONS[path].scope if path in COLLECTIONS else WORK
         if scope not in self.scopes:
             return self._missing_scope(scope)
         if any(path.startswith(prefix) for prefix in self.denied):
             return jira_refusal(403, "You do not have permission to view this.")
         refusals = (quota.refusal(at) for quota in self._quotas())
         return next((refusal for refusal in refusals if refusal is not None), None)
+
+    def _is_ours(self, token: str | None, at: datetime) -> bool:
+        """Whether a token, the app's or a person's, was made for this site and lives."""
+        if token is None:
+            return False
+        person = self.tokens.person_for(token, at)
+        cloud_id = self.tokens.site_for(token, at) if person is None else person.cloud_id
+        return cloud_id == self.cloud_id
 
     def _missing_scope(self, scope: str) -> JiraAnswer:
         if self.missing_scope_status == 401:
@@ -232,7 +246,7 @@ def _misrouted(method: str, path: str) -> JiraAnswer | None:
             410,
             "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API.",
         )
-    if path != COUNT and path not in COLLECTIONS and path not in REMOVED:
+    if path not in (COUNT, MY_PERMISSIONS, *COLLECTIONS, *REMOVED):
         return gateway_refusal(404, "Not Found")
     allowed = "POST" if path == COUNT else "GET"
     if method != allowed or path in REMOVED:

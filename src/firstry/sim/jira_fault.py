@@ -134,5 +134,8 @@ def _with_wrong_type(fault: Fault, answer: JiraAnswer) -> JiraAnswer:
     body = answer.json()
     if not isinstance(body, dict):
         return json_answer(200, {"values": value})
+    if "permissions" in body:
+        rows = {key: {**row, "havePermission": value} for key, row in body["permissions"].items()}
+        return json_answer(200, {"permissions": rows})
     counted = {name: value for name in ("total", "count", "permissionSchemes") if name in body}
     return json_answer(200, {**body, **counted})

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Final, Protocol
 from uuid import UUID
 
+from firstry.sim.jira_person import Person
 from firstry.sim.platform_key import (
     JSONObject,
     KeyRing,
@@ -36,6 +37,7 @@ ENVIRONMENTS: Final = {
 }
 FIT_LIFETIME = timedelta(seconds=25)
 SYSTEM_TOKEN_LIFETIME = timedelta(hours=4)
+USER_TOKEN_LIFETIME = timedelta(hours=1)
 SYSTEM_TOKEN_LEFT = timedelta(hours=2)
 """A delivered system token has at least this long to live, or a new one is made."""
 
@@ -76,6 +78,7 @@ class Platform:
         self._keys = keys or KeyRing()
         self._issued: dict[str, _SystemToken] = {}
         self._current: dict[str, _SystemToken] = {}
+        self._people: dict[str, tuple[Person, datetime]] = {}
         self._lock = Lock()
 
     @property
@@ -102,6 +105,7 @@ class Platform:
         environment: str = "PRODUCTION",
         lifetime: timedelta = FIT_LIFETIME,
         with_context: bool = False,
+        principal: str | None = None,
         claims: Callable[[JSONObject], None] | None = None,
         header: Mapping[str, object] | None = None,
         sign: Signer | None = None,
@@ -109,14 +113,17 @@ class Platform:
     ) -> str:
         """Return the token of one invocation, honest unless told otherwise.
 
-        Backend calls carry no `context` claim, calls from a page do (`with_context`). For
-        hostile tokens: `changes` replace top-level claims and `header` header parameters
-        (`ABSENT` removes one), `claims` may then edit anything in place, and `sign` makes
-        the signature whatever the header says.
+        Backend calls carry no `context` claim, calls from a page do (`with_context`), and
+        name the person who is signed in (`principal`, none for a visitor). For hostile
+        tokens: `changes` replace top-level claims and `header` header parameters (`ABSENT`
+        removes one), `claims` may then edit anything in place, and `sign` makes the
+        signature whatever the header says.
         """
         body = self._claims(site, endpoint_key, at, environment, lifetime)
         if with_context:
             body["context"] = {"cloudId": site.cloud_id, "siteUrl": site_url(site)}
+        if principal is not None:
+            body["principal"] = principal
         body = _changed(body, changes)
         if claims is not None:
             claims(body)
@@ -138,6 +145,28 @@ class Platform:
         with self._lock:
             found = self._issued.get(token)
         return found.cloud_id if found is not None and at < found.expires_at else None
+
+    def user_token(
+        self,
+        site: Site,
+        account_id: str,
+        *,
+        at: datetime,
+        lifetime: timedelta = USER_TOKEN_LIFETIME,
+    ) -> str:
+        """Return a new bearer token of a person on the site, as a call from a page carries it."""
+        expires_at = at + lifetime
+        value = self._bearer(site, expires_at)
+        with self._lock:
+            self._people = {t: h for t, h in self._people.items() if h[1] > at}
+            self._people[value] = (Person(account_id, site.cloud_id), expires_at)
+        return value
+
+    def person_for(self, token: str, at: datetime) -> Person | None:
+        """Return whose user's token this is; None if unknown or expired."""
+        with self._lock:
+            person, expires_at = self._people.get(token, (None, at))
+        return person if at < expires_at else None
 
     def revoke(self, site: Site) -> None:
         """Refuse every token of the site that was handed out so far."""
@@ -171,16 +200,19 @@ class Platform:
         }
 
     def _issue(self, site: Site, at: datetime, lifetime: timedelta) -> _SystemToken:
-        """Make a token. It only looks like a JWT: the register decides, not the signature."""
-        head = {"alg": "RS256", "typ": "JWT"}
-        claims = {"exp": int((at + lifetime).timestamp()), "aud": site.cloud_id}
-        parts = [base64url(json.dumps(part).encode()) for part in (head, claims)]
-        value = ".".join([*parts, base64url(self._rng.randbytes(32))])
+        value = self._bearer(site, at + lifetime)
         token = _SystemToken(value, site.cloud_id, at + lifetime)
         if len(self._issued) > 64 + 3 * len(self._current):
             self._issued = {t.value: t for t in self._issued.values() if t.expires_at > at}
         self._issued[value] = self._current[site.cloud_id] = token
         return token
+
+    def _bearer(self, site: Site, expires_at: datetime) -> str:
+        """Return a token that only looks like a JWT: the register decides, not the signature."""
+        head = {"alg": "RS256", "typ": "JWT"}
+        claims = {"exp": int(expires_at.timestamp()), "aud": site.cloud_id}
+        parts = [base64url(json.dumps(part).encode()) for part in (head, claims)]
+        return ".".join([*parts, base64url(self._rng.randbytes(32))])
 
 
 def new_uuid(rng: Random) -> str:

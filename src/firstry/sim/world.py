@@ -31,8 +31,8 @@ from firstry.sim.world_store import FullDisk, PlacedMemory, Written
 from firstry.sim.world_story import Life, Story
 from firstry.sim.world_task import START
 from firstry.sim.world_trouble import Trouble, weighed_rates
-from firstry.stores.sql.migration import upgrade
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
 
 HOUR = timedelta(hours=1)
 CALM_AT_MOST = 60 * HOUR

@@ -28,6 +28,7 @@ from firstry.ports.store import Store
 from firstry.ports.telemetry import Event
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Runner
+from firstry.scheduler.settler import settle_alone
 from firstry.scheduler.worker import run_pass
 from firstry.sim.delivery import Prepared
 from firstry.sim.jira import API_HOST
@@ -95,6 +96,7 @@ class Process:
             policy=ground.policy,
             sleep=ground.tasks.wait,
             signer=SIGNER,
+            settle=settle_alone(self.store, ground.policy),
         )
         self.runner = Runner(self.parts, SLOTS, TaskExecutor(ground.tasks, self, self._ended))
         verifier = ForgeVerifier(

@@ -8,7 +8,7 @@ it must be the state before or the state after, whatever the process was told.
 
 import json
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from firstry.domain.public_key import PublicKey
 from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.failpoint import Failpoint
-from firstry.ports.store import ReportHead, Store, T
+from firstry.ports.store import ReportHead, Store, T, in_order
 from firstry.sim.world_fault import Mishap
 from firstry.stores.memory import MemoryStore
 
@@ -114,33 +114,51 @@ class LineStore:
         return self._asked().read(tenant)
 
     def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
+        return self.transact_many(now, {tenant: decide})[tenant]
+
+    def transact_many(
+        self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
+    ) -> dict[Tenant, T]:
         written: list[Written] = []
         mishaps: list[Mishap | None] = []
 
-        def seen(record: TenantRecord | None) -> Change[T]:
-            change = decide(record)
-            assert decide(record) == change, "a decision is pure: it may be run again"
-            if change.after is not None:
-                written.append(Written(tenant, now, record, change))
-                mishaps.append(self._line.mishap_of_write())
-                if mishaps[-1] is Mishap.COMMIT_LOST:
-                    raise CommitUnknown("the store was lost before the commit arrived")
-                if mishaps[-1] is Mishap.DISK_FULL:
-                    self._disk.fill()
-            return change
+        def watched(tenant: Tenant, decide: Decide[T]) -> Decide[T]:
+            def seen(record: TenantRecord | None) -> Change[T]:
+                change = decide(record)
+                assert decide(record) == change, "a decision is pure: it may be run again"
+                if change.after is not None:
+                    written.append(Written(tenant, now, record, change))
+                    if not mishaps:
+                        mishaps.append(self._meet())
+                return change
 
+            return seen
+
+        seen_work = {tenant: watched(tenant, decide) for tenant, decide in work.items()}
         try:
-            answer = self._asked().transact(tenant, now, seen)
+            answers = self._asked().transact_many(now, seen_work, skip_locked=skip_locked)
         finally:
             self._disk.free()
             for each in written:
                 self._line.watch(each)
         if Mishap.COMMIT_ANSWER_LOST in mishaps:
             raise CommitUnknown("the store was lost before its answer arrived")
-        return answer
+        return answers
+
+    def _meet(self) -> Mishap | None:
+        """Return what goes wrong with this transaction, which goes wrong as a whole."""
+        mishap = self._line.mishap_of_write()
+        if mishap is Mishap.COMMIT_LOST:
+            raise CommitUnknown("the store was lost before the commit arrived")
+        if mishap is Mishap.DISK_FULL:
+            self._disk.fill()
+        return mishap
 
     def claimable(self, query: DueQuery, limit: int) -> Sequence[Tenant]:
         return self._asked().claimable(query, limit)
+
+    def next_due(self, now: datetime) -> datetime | None:
+        return self._asked().next_due(now)
 
     def token(self, tenant: Tenant) -> SealedToken | None:
         return self._asked().token(tenant)
@@ -185,23 +203,33 @@ class PlacedMemory(MemoryStore):
         self._reach = reach
         self._disk = disk
 
-    def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
+    def transact_many(
+        self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
+    ) -> dict[Tenant, T]:
+        last = in_order(work)[-1]
         has_written = False
 
-        def placed(record: TenantRecord | None) -> Change[T]:
-            nonlocal has_written
-            change = decide(record)
-            self._reach(Failpoint.TRANSACTION_DECIDED)
-            if change.after is not None:
-                self._reach(Failpoint.TRANSACTION_HALF_WRITTEN)
-                self._reach(Failpoint.TRANSACTION_WRITTEN)
-                if self._disk.is_full:
-                    raise CommitUnknown("the disk is full")
-                has_written = True
-            return change
+        def placed(tenant: Tenant) -> Decide[T]:
+            def decided(record: TenantRecord | None) -> Change[T]:
+                nonlocal has_written
+                change = work[tenant](record)
+                has_written = has_written or change.after is not None
+                if tenant == last:
+                    self._pass_on(has_written)
+                return change
+
+            return decided
 
         self._reach(Failpoint.TRANSACTION_BEGUN)
-        answer = super().transact(tenant, now, placed)
+        answers = super().transact_many(now, {tenant: placed(tenant) for tenant in work})
         if has_written:
             self._reach(Failpoint.TRANSACTION_COMMITTED)
-        return answer
+        return answers
+
+    def _pass_on(self, has_written: bool) -> None:
+        self._reach(Failpoint.TRANSACTION_DECIDED)
+        if has_written:
+            self._reach(Failpoint.TRANSACTION_HALF_WRITTEN)
+            self._reach(Failpoint.TRANSACTION_WRITTEN)
+            if self._disk.is_full:
+                raise CommitUnknown("the disk is full")

@@ -5,7 +5,7 @@ a store does; the conformance suite and the simulator run against it.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from firstry.domain.policy import MANUAL, DeferralKind
 from firstry.domain.public_key import PublicKey, refuse_other
 from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
-from firstry.ports.store import PAGE_LIMIT, ReportHead, T
+from firstry.ports.store import PAGE_LIMIT, ReportHead, T, in_order
 from firstry.stores.rule import refuse_faults
 
 
@@ -43,13 +43,22 @@ class MemoryStore:
             return self._record(tenant)
 
     def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
+        return self.transact_many(now, {tenant: decide})[tenant]
+
+    def transact_many(
+        self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
+    ) -> dict[Tenant, T]:
         with self._lock:
-            before = self._record(tenant)
-            change: Change[T] = decide(before)
-            if change.after is not None:
-                self._write(before, change.after, change)
-                self._clock_at = max(now, self._clock_at or now)
-            return change.answer
+            befores = {tenant: self._record(tenant) for tenant in in_order(work)}
+            changes = {tenant: work[tenant](before) for tenant, before in befores.items()}
+            for tenant, change in changes.items():
+                if change.after is not None:
+                    self._refuse(befores[tenant], change.after, change)
+            for change in changes.values():
+                if change.after is not None:
+                    self._write(change.after, change)
+                    self._clock_at = max(now, self._clock_at or now)
+        return {tenant: change.answer for tenant, change in changes.items()}
 
     def claimable(self, query: DueQuery, limit: int) -> Sequence[Tenant]:
         with self._lock:
@@ -63,6 +72,16 @@ class MemoryStore:
             )
         oldest = due[: min(limit, PAGE_LIMIT)]
         return list(dict.fromkeys(Tenant.from_row(cloud_id) for _, cloud_id in oldest))
+
+    def next_due(self, now: datetime) -> datetime | None:
+        with self._lock:
+            ends = (
+                milestone.next_due
+                for kept in self._tenants.values()
+                for milestone in kept.record.milestones
+                if milestone.is_live() and milestone.next_due > now
+            )
+            return min(ends, default=None)
 
     def token(self, tenant: Tenant) -> SealedToken | None:
         with self._lock:
@@ -110,10 +129,12 @@ class MemoryStore:
         kept = self._tenants.get(tenant.cloud_id)
         return replace(kept.record, store_clock_at=self._clock_at) if kept else None
 
-    def _write(self, before: TenantRecord | None, after: TenantRecord, change: Change[T]) -> None:
+    def _refuse(self, before: TenantRecord | None, after: TenantRecord, change: Change[T]) -> None:
         refuse_faults(before, after, change.entries, change.report)
         if change.report is not None and change.report.report_id in self._reports:
             raise Defect("the store refused a write: a report is written once")
+
+    def _write(self, after: TenantRecord, change: Change[T]) -> None:
         kept = self._tenants.setdefault(after.tenant.cloud_id, _Kept(after))
         kept.record = after
         kept.entries += change.entries

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from firstry.domain.errors import Defect
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.milestone import LIVE, Milestone, State
-from firstry.domain.record import StoredReport, TenantRecord
+from firstry.domain.record import InstallationSource, StoredReport, TenantRecord
 
 
 def refuse_faults(
@@ -29,7 +29,7 @@ def refuse_faults(
         old = before.milestone(*new.key) if before is not None else None
         _refuse_shape(new)
         if old is None:
-            _refuse_beginning(new)
+            _refuse_beginning(new, after.installation.source)
         elif new != old:
             _refuse_step(old, new)
             completed += [new] if new.state is State.COMPLETED else []
@@ -44,7 +44,8 @@ def _refuse_tenant(before: TenantRecord, after: TenantRecord) -> None:
     _demand(kept, "a milestone is never deleted")
     was, now = before.installation, after.installation
     is_same = (was.installed_at, was.source) == (now.installed_at, now.source)
-    _demand(is_same, "the first installation evidence stays")
+    is_first = not before.is_evidenced() and after.is_evidenced()
+    _demand(is_same or is_first, "the first installation evidence stays")
     rises = after.head.sequence > before.head.sequence or after.head == before.head
     _demand(rises, "a ledger head never falls")
 
@@ -55,9 +56,20 @@ def _refuse_shape(new: Milestone) -> None:
     _demand(0 <= new.attempts <= new.starts, "every charged attempt was started")
 
 
-def _refuse_beginning(new: Milestone) -> None:
-    is_fresh = new.state is State.SCHEDULED and new.fence == new.starts == 0
-    _demand(is_fresh and new.revision >= 1, "a milestone starts scheduled")
+def _refuse_beginning(new: Milestone, source: InstallationSource) -> None:
+    is_fresh = new.state is State.SCHEDULED and new.starts == 0
+    _demand(
+        new.fence == 0 and new.revision >= 1 and (is_fresh or _is_imported(new, source)),
+        "a milestone starts scheduled",
+    )
+
+
+def _is_imported(new: Milestone, source: InstallationSource) -> bool:
+    """Whether it stands as the predecessor left it: completed, or with attempts behind it."""
+    if new.state is State.COMPLETED:
+        return new.is_imported() and new.completed_at is not None and new.starts == 0
+    is_migrated = new.revision == 1 and source is InstallationSource.MIGRATED
+    return new.state is State.SCHEDULED and is_migrated and new.starts == new.attempts
 
 
 def _refuse_step(old: Milestone, new: Milestone) -> None:
@@ -72,6 +84,7 @@ def _refuse_step(old: Milestone, new: Milestone) -> None:
         in_force = old.state is State.CLAIMED and new.settled_fence == old.fence
         _demand(in_force, "only the claim in force is settled")
     if new.state is State.COMPLETED:
+        _demand(not new.is_imported(), "an import ends no milestone that is open here")
         _demand(old.state is State.CLAIMED, "completed needs its claim, report and marker")
 
 

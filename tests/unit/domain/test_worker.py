@@ -18,7 +18,13 @@ from firstry.ports.vault import SystemToken
 from firstry.scheduler.attempt import begin
 from firstry.scheduler.runner import Busy, Runner, Running
 from firstry.scheduler.tick import tick
-from firstry.scheduler.worker import run_once, run_pass, run_until
+from firstry.scheduler.worker import (
+    POLL_SECONDS,
+    SHORTEST_SECONDS,
+    run_once,
+    run_pass,
+    run_until,
+)
 from firstry.stores.memory import MemoryStore
 from support.attempt import Bench, FalteringStore, GlassVault, lost
 from support.domain import (
@@ -171,17 +177,19 @@ def test_a_slot_comes_back_after_a_quiet_answer_and_after_an_error() -> None:
 
 
 class _Rounds(threading.Event):
-    """A stop sign that shows itself after so many looks, without a wait between them."""
+    """A bell that nobody waits for, and that sets the stop sign after so many sleeps."""
 
-    def __init__(self, rounds: int) -> None:
+    def __init__(self, rounds: int, stop: threading.Event) -> None:
         super().__init__()
-        self.left = rounds
+        self.left, self.stop = rounds, stop
         self.waits: list[float | None] = []
 
     def wait(self, timeout: float | None = None) -> bool:
         self.waits.append(timeout)
         self.left -= 1
-        return self.left < 0
+        if self.left < 0:
+            self.stop.set()
+        return False
 
 
 def test_a_pass_that_fails_is_told_and_the_next_one_comes() -> None:
@@ -191,16 +199,64 @@ def test_a_pass_that_fails_is_told_and_the_next_one_comes() -> None:
     store.listing += lost(1)
     bench = Bench(store)
     runner = Runner(bench.parts, 1)
-    stop = _Rounds(2)
-    run_until(stop, bench.parts, runner)
+    stop = threading.Event()
+    bell = _Rounds(2, stop)
+    run_until(stop, bell, bench.parts, runner)
     runner.close()
     assert len(all_reports(bench.store)) == 1
     assert bench.notebook.told[0] == (
         Event.WORKER_PASS_FAILED,
         {"error_code": "STORE_UNAVAILABLE", "cloud_id": None},
     )
-    assert len(stop.waits) == 3
-    assert all(wait is not None and 2.5 <= wait <= 7.5 for wait in stop.waits)
+    assert len(bell.waits) == 3
+    after_failure = bell.waits[1]
+    assert after_failure is not None
+    assert 2.5 <= after_failure <= 7.5
+
+
+def test_the_worker_sleeps_until_something_can_be_due_and_never_long() -> None:
+    bench = Bench(MemoryStore())
+    bench.clock.pass_by(-3600)
+    install(bench.store, installed_at=at(0), now=at(0))
+    runner = Runner(bench.parts, 1)
+    stop = threading.Event()
+    for seconds, expected in ((30 * 60.0, POLL_SECONDS), (1798.0, 2.0), (1.9, SHORTEST_SECONDS)):
+        bench.clock.pass_by(seconds)
+        bell = _Rounds(1, stop := threading.Event())
+        run_until(stop, bell, bench.parts, runner)
+        slept = bell.waits[-1]
+        assert slept is not None
+        assert 0.5 * expected <= slept <= 1.5 * expected
+    runner.close()
+    assert bench.shelf.asked == []
+
+
+def test_while_the_apps_quota_is_spent_nothing_is_claimed_in_vain() -> None:
+    bench = Bench(MemoryStore())
+    install(bench.store)
+    runner = Runner(bench.parts, 1)
+    bench.shelf.held = at(13)
+    assert run_pass(bench.parts, runner) == []
+    assert milestone_of(bench.store, AUTO_12H).starts == 0
+    bench.shelf.held = None
+    assert len(acts(run_pass(bench.parts, runner))) == 1
+    runner.close()
+
+
+def test_a_pass_claims_in_one_transaction_as_many_as_slots_are_free() -> None:
+    store = FalteringStore()
+    bench = Bench(store)
+    for number in range(5):
+        install(store, tenant(number))
+    store.transactions = 0
+    gate = _Gate()
+    bench.shelf.usual = gate.collect
+    runner = Runner(bench.parts, 3)
+    started = run_pass(bench.parts, runner)
+    assert (len(started), store.transactions) == (3, 1)
+    gate.opened.set()
+    assert len(acts(started)) == 3
+    runner.close()
 
 
 def system_token(expires_at_hours: float) -> SystemToken:

@@ -80,6 +80,7 @@ def milestone_values(tenant: Tenant, milestone: Milestone) -> Values:
         "error_message": error.message if error else None,
         "error_at": to_milliseconds(error.at) if error else None,
         "error_attempt": error.attempt if error else None,
+        "imported_at": _milliseconds(milestone.completed_at) if milestone.is_imported() else None,
     }
 
 
@@ -184,6 +185,7 @@ def _record(rows: list[Row]) -> TenantRecord:
         last_tick_at=_instant(first["last_tick_at"]),
         token_expires_at=_instant(first["token_expires_at"]),
         store_clock_at=_instant(first["store_clock_at"] or None),
+        switched_off=frozenset((first["switched_off"] or "").split()),
     )
 
 

@@ -6,11 +6,14 @@ SELECT t.cloud_id, t.installed_at, t.source, t.installation_id, t.app_version,
        t.head_sequence, t.head_hash,
        k.expires_at AS token_expires_at,
        (SELECT high_water_at FROM store_clock) AS store_clock_at,
+       (SELECT string_agg(f.name, ' ') FROM flag f
+        WHERE f.scope IN ('*', t.cloud_id) AND f.is_on = 0) AS switched_off,
        m.trigger_name, m.revision, m.state, m.installed_at AS evidence_at,
        m.due_at, m.window_end_at, m.next_due, m.attempts, m.starts, m.fence, m.lease_until,
        m.deferral_kind, m.deferrals, m.settled_fence, m.settled_as,
        m.error_code, m.error_message, m.error_at, m.error_attempt,
-       d.completed_at, d.report_id
+       coalesce(d.completed_at, m.imported_at) AS completed_at,
+       CASE WHEN m.imported_at IS NULL THEN d.report_id ELSE 'imported' END AS report_id
 """
 _MILESTONES = """
 LEFT JOIN token k ON k.cloud_id = t.cloud_id
@@ -26,9 +29,17 @@ READ_TENANT = (
     + "WHERE t.cloud_id = :cloud_id ORDER BY m.due_at, m.trigger_name, m.revision"
 )
 
+READ_TENANTS = (
+    _RECORD
+    + "FROM tenant t"
+    + _MILESTONES
+    + "WHERE t.cloud_id = ANY(:cloud_ids) ORDER BY t.cloud_id, m.due_at, m.trigger_name, m.revision"
+)
+"""READ_TENANT for several at once, as PostgreSQL says it."""
+
 LIST_TENANTS = (
     _RECORD
-    + """FROM (SELECT * FROM tenant WHERE :after IS NULL OR cloud_id > :after
+    + """FROM (SELECT * FROM tenant WHERE CAST(:after AS TEXT) IS NULL OR cloud_id > :after
                ORDER BY cloud_id LIMIT :limit) t"""
     + _MILESTONES
     + "ORDER BY t.cloud_id, m.due_at, m.trigger_name, m.revision"
@@ -46,8 +57,16 @@ WHERE m.state IN ('scheduled', 'claimed') AND m.next_due <= :now AND t.paused_at
                                             ELSE :max_attempts END
        OR (m.deferral_kind = 'token' AND m.deferrals >= :refusals
            AND t.last_tick_at <= :silent_since))
+  AND NOT EXISTS (SELECT 1 FROM flag f WHERE f.is_on = 0 AND f.scope IN ('*', m.cloud_id)
+      AND f.name IN ('generation', CASE m.trigger_name WHEN :manual THEN 'manual'
+                                   ELSE 'trigger.' || m.trigger_name END))
 ORDER BY m.next_due, m.cloud_id
 LIMIT :limit
+"""
+
+NEXT_DUE = """
+SELECT min(next_due) AS next_due FROM milestone
+WHERE state IN ('scheduled', 'claimed') AND next_due > :now
 """
 
 INSERT_TENANT = """
@@ -59,7 +78,8 @@ VALUES (:cloud_id, :installed_at, :source, :installation_id, :app_version,
 """
 
 UPDATE_TENANT = """
-UPDATE tenant SET installation_id = :installation_id, app_version = :app_version,
+UPDATE tenant SET installed_at = :installed_at, source = :source,
+       installation_id = :installation_id, app_version = :app_version,
        reinstalled_at = :reinstalled_at, paused_at = :paused_at,
        uninstalled_at = :uninstalled_at, last_tick_at = :last_tick_at,
        head_sequence = :head_sequence, head_hash = :head_hash
@@ -69,10 +89,11 @@ WHERE cloud_id = :cloud_id AND head_sequence = :expected_sequence
 INSERT_MILESTONE = """
 INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at, due_at,
     window_end_at, next_due, attempts, starts, fence, lease_until, deferral_kind, deferrals,
-    settled_fence, settled_as, error_code, error_message, error_at, error_attempt)
+    settled_fence, settled_as, error_code, error_message, error_at, error_attempt, imported_at)
 VALUES (:cloud_id, :trigger_name, :revision, :state, :installed_at, :due_at,
     :window_end_at, :next_due, :attempts, :starts, :fence, :lease_until, :deferral_kind, :deferrals,
-    :settled_fence, :settled_as, :error_code, :error_message, :error_at, :error_attempt)
+    :settled_fence, :settled_as, :error_code, :error_message, :error_at, :error_attempt,
+    :imported_at)
 """
 
 UPDATE_MILESTONE = """
@@ -110,7 +131,6 @@ ON CONFLICT (cloud_id) DO UPDATE SET ciphertext = excluded.ciphertext,
 DELETE_TOKEN = "DELETE FROM token WHERE cloud_id = :cloud_id"
 READ_TOKEN = "SELECT ciphertext, key_id, expires_at FROM token WHERE cloud_id = :cloud_id"
 
-MOVE_CLOCK = "UPDATE store_clock SET high_water_at = :now WHERE high_water_at < :now"
 READ_CLOCK = "SELECT high_water_at FROM store_clock"
 READ_STORE_ID = "SELECT store_id FROM store_clock"
 
@@ -121,7 +141,8 @@ FROM report WHERE report_id = :report_id
 LIST_REPORTS = """
 SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest
 FROM report
-WHERE (:after IS NULL OR report_id > :after) AND (:cloud_id IS NULL OR cloud_id = :cloud_id)
+WHERE (CAST(:after AS TEXT) IS NULL OR report_id > :after)
+  AND (CAST(:cloud_id AS TEXT) IS NULL OR cloud_id = :cloud_id)
 ORDER BY report_id LIMIT :limit
 """
 PUT_SIGNING_KEY = """

@@ -1,21 +1,22 @@
 """Bring a SQLite file to the schema that this code needs, or say why not.
 
-Migrations are numbered SQL files. Each is applied once, in one transaction with
-its row in `schema_migration`, so a killed upgrade leaves the old schema or the
-new one; several processes may begin at once, one of them does the work.
+Several processes may begin at once, one of them does the work.
 """
 
 import time
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from firstry.domain.canonical import digest_of
-from firstry.domain.errors import StoreUnfit
-from firstry.stores.sql.connection import connect, journal_mode, mapped_errors
+from firstry.stores.sql.migration import (
+    Engine,
+    Migration,
+    migrations,
+    missing_steps,
+    refuse_old,
+)
+from firstry.stores.sql.sqlite.connection import connect, journal_mode, mapped_errors
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migration (
@@ -27,31 +28,6 @@ _EXISTS = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migration'"
 _RECORD = "INSERT INTO schema_migration (version, name, digest) VALUES (?, ?, ?)"
 _BUSY_MILLISECONDS = 10_000
 _JOURNAL_PAUSE_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One numbered step. `digest` shows whether an applied step was edited later."""
-
-    version: int
-    name: str
-    sql: str
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of the file."""
-        return digest_of(self.sql.encode())
-
-
-def migrations() -> list[Migration]:
-    """Return all steps in order."""
-    folder = resources.files("firstry.stores.sql") / "migrations"
-    steps = [
-        Migration(int(file.name[:4]), file.name.removesuffix(".sql"), file.read_text("utf-8"))
-        for file in folder.iterdir()
-        if file.name.endswith(".sql")
-    ]
-    return sorted(steps, key=lambda step: step.version)
 
 
 def upgrade(path: Path) -> list[str]:
@@ -106,31 +82,12 @@ def check_at_head(connection: apsw.Connection, path: Path) -> None:
     """Return if the schema is exactly what this code needs, else raise StoreUnfit."""
     with mapped_errors():
         is_ours = bool(connection.execute(_EXISTS).get)
-        missing = _missing(connection, path) if is_ours else migrations()
-    if missing:
-        raise StoreUnfit(
-            f"the schema of {path.name} is older than this version of firstry needs "
-            f"({missing[0].name} is missing)",
-            "run `firstry db upgrade`",
-        )
+        missing = _missing(connection, path) if is_ours else migrations(Engine.SQLITE)
+    refuse_old(missing, path.name)
 
 
 def _missing(connection: apsw.Connection, path: Path) -> list[Migration]:
-    applied = _applied(connection)
-    known = {step.version: step for step in migrations()}
-    if newer := sorted(set(applied) - set(known)):
-        raise StoreUnfit(
-            f"the schema of {path.name} is newer (step {newer[-1]}) than this version of "
-            "firstry knows",
-            "use the version of firstry that upgraded it, or a later one",
-        )
-    for version, digest in applied.items():
-        if known[version].digest != digest:
-            raise StoreUnfit(
-                f"step {version} of {path.name} was made by another version of that step",
-                "restore the database, or use the version of firstry that made it",
-            )
-    return [step for version, step in sorted(known.items()) if version not in applied]
+    return missing_steps(Engine.SQLITE, _applied(connection), path.name)
 
 
 def _applied(connection: apsw.Connection) -> dict[int, str]:

@@ -1,0 +1,33 @@
+-- The roles that hold a service behind the walls, and what they may do. Built after every
+-- upgrade; doing it twice changes nothing, and no table is locked for it.
+--
+-- Where the role that upgrades may make no roles and nobody else has made these, there
+-- are none: then one role owns the tables and is the service's.
+
+DO $$
+DECLARE
+    may_create BOOLEAN := (SELECT rolsuper OR rolcreaterole FROM pg_roles
+                           WHERE rolname = current_user);
+BEGIN
+    IF may_create AND NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'firstry_app') THEN
+        CREATE ROLE firstry_app NOLOGIN;
+    END IF;
+    IF may_create AND NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'firstry_scheduler') THEN
+        CREATE ROLE firstry_scheduler NOLOGIN IN ROLE firstry_app;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL; -- another database of this server was upgraded at the same moment
+END $$;
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'firstry_app') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO firstry_app', current_schema());
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA %I TO firstry_app',
+            current_schema());
+        REVOKE UPDATE ON report, marker, ledger, service_ledger, signing_key FROM firstry_app;
+        REVOKE INSERT, UPDATE ON schema_migration FROM firstry_app;
+        REVOKE INSERT ON store_clock FROM firstry_app;
+        GRANT DELETE ON token TO firstry_app;
+    END IF;
+END $$;

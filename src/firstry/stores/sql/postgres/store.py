@@ -1,0 +1,205 @@
+"""The store in PostgreSQL, for many web and worker processes at once.
+
+What makes it safe: a writing transaction locks the rows of its tenants before it
+reads them, in one order, so that no other writer is between its read and its
+write and no two wait for each other in a circle. It names its tenants to the
+database, whose walls hide all others. No transaction is open while a report is
+made.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+
+import psycopg
+from psycopg.rows import DictRow
+
+from firstry.domain.errors import CommitUnknown, StoreUnavailable, StoreUnfit
+from firstry.domain.instant import to_milliseconds
+from firstry.domain.tenant import Tenant
+from firstry.stores.sql import statement
+from firstry.stores.sql.postgres.connection import (
+    ANSWER_SECONDS,
+    Connection,
+    connect,
+    mapped_errors,
+)
+from firstry.stores.sql.postgres.migration import check_fit
+from firstry.stores.sql.postgres.pool import Pool
+from firstry.stores.sql.postgres.statement import BATCHED
+from firstry.stores.sql.session import Row, Step, Values
+from firstry.stores.sql.store import SqlStore
+
+CLOCK_MILLISECONDS = 1000
+"""The high-water mark follows no closer than this: one row for all writers is not to be hot."""
+
+CHANNEL = "firstry_due"
+"""Where waiting workers are told that something has become due."""
+
+_SEE = "SELECT set_config('firstry.tenants', %(tenants)s, true)"
+_SEE_ALL = "SELECT set_config('firstry.scope', 'all', true), firstry_sees_all() AS sees_all"
+_LOCK = """
+SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%(cloud_ids)b)
+ORDER BY cloud_id FOR NO KEY UPDATE
+"""
+_MOVE_CLOCK = """
+UPDATE store_clock SET high_water_at = %(now)b WHERE only_row = (
+    SELECT only_row FROM store_clock WHERE high_water_at < %(before)b FOR UPDATE SKIP LOCKED)
+"""
+
+
+class PostgresStore(SqlStore):
+    """A `Store` in the PostgreSQL database that `url` names.
+
+    `answer_seconds` bounds every statement; work in bulk asks for more.
+    """
+
+    def __init__(self, url: str, answer_seconds: float = ANSWER_SECONDS) -> None:
+        super().__init__(PostgresDatabase(url, answer_seconds))
+
+
+class PostgresDatabase:
+    """The engine: a pool of connections to one database."""
+
+    def __init__(self, url: str, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._pool = Pool(url, answer_seconds)
+        self._clock_at = 0
+
+    def read(self, tenants: Sequence[Tenant] | None, sql: str, values: Values) -> list[Row]:
+        with self._pool.connection() as connection:
+            with connection.pipeline():
+                seen = _see(connection, tenants)
+                found = connection.execute(in_dialect(sql), values, binary=True)
+                connection.commit()
+            _refuse_unless_seen(tenants, seen)
+            return list(found.fetchall())
+
+    @contextmanager
+    def writing(
+        self, tenants: Sequence[Tenant], *, skip_locked: bool
+    ) -> Iterator["PostgresSession"]:
+        with self._pool.connection() as connection:
+            yield PostgresSession(connection, tenants, skip_locked, self)
+
+    def is_clock_to_move(self, now: datetime) -> bool:
+        """Whether this process has not moved the high-water mark for a while."""
+        if to_milliseconds(now) - self._clock_at < CLOCK_MILLISECONDS:
+            return False
+        self._clock_at = to_milliseconds(now)
+        return True
+
+    def check(self) -> None:
+        try:
+            with self._pool.connection() as connection:
+                check_fit(connection)
+        except StoreUnavailable:
+            connect(self._pool.url).close()  # whose error says why
+            raise
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class PostgresSession:
+    """A transaction that holds its tenants, and sees no others."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        tenants: Sequence[Tenant],
+        skip_locked: bool,
+        database: PostgresDatabase,
+    ) -> None:
+        self._connection, self._database = connection, database
+        self.locked, self.records = tenants, list[Row]()
+        if tenants:
+            self._lock(tenants, skip_locked)
+
+    def write(self, steps: Sequence[Step]) -> None:
+        with mapped_errors():
+            cursors = [self._connection.cursor() for _ in steps]
+            with self._connection.pipeline():
+                for cursor, step in zip(cursors, steps, strict=True):
+                    _send(cursor, step)
+        for cursor, step in zip(cursors, steps, strict=True):
+            step.refuse_unless(cursor.rowcount)
+
+    def move_clock(self, now: datetime) -> None:
+        if not self._database.is_clock_to_move(now):
+            return
+        at = to_milliseconds(now)
+        with mapped_errors():
+            values = {"now": at, "before": at - CLOCK_MILLISECONDS}
+            self._connection.execute(_MOVE_CLOCK, values)
+
+    def ring(self) -> None:
+        with mapped_errors():
+            self._connection.execute(f"NOTIFY {CHANNEL}")
+
+    def commit(self) -> None:
+        try:
+            self._connection.commit()
+        except psycopg.Error as error:
+            raise CommitUnknown(
+                "the database was lost while committing; what it holds is found out by reading"
+            ) from error
+
+    def _lock(self, tenants: Sequence[Tenant], skip_locked: bool) -> None:
+        """Lock, then read: what is read is what the lock protects, for a later statement sees it.
+
+        Unknown tenants are held too, by their key: who records one first wins,
+        and the other is told to begin again.
+        """
+        values = {"cloud_ids": [tenant.cloud_id for tenant in tenants]}
+        lock = _LOCK + (" SKIP LOCKED" if skip_locked else "")
+        with mapped_errors(), self._connection.pipeline():
+            _see(self._connection, tenants)
+            held = self._connection.execute(lock, values, binary=True)
+            found = self._connection.execute(
+                in_dialect(statement.READ_TENANTS), values, binary=True
+            )
+        records: list[Row] = list(found.fetchall())
+        if skip_locked:
+            free = {each["cloud_id"] for each in held.fetchall()}
+            theirs = {each["cloud_id"] for each in records} - free  # unknown ones are nobody's
+            self.locked = [tenant for tenant in tenants if tenant.cloud_id not in theirs]
+            records = [each for each in records if each["cloud_id"] in free]
+        self.records = records
+
+
+def _send(cursor: psycopg.Cursor[DictRow], step: Step) -> None:
+    """Send all rows of a step, in one statement where there is one for it."""
+    batched = BATCHED.get(step.sql)
+    if batched is None:
+        cursor.executemany(in_dialect(step.sql), step.rows)
+        return
+    arrays = {name: [row[name] for row in step.rows] for name in batched.columns}
+    cursor.execute(batched.sql, arrays)
+
+
+def _see(connection: Connection, tenants: Sequence[Tenant] | None) -> psycopg.Cursor[DictRow]:
+    """Name the tenants of a transaction to the walls."""
+    if tenants is None:
+        return connection.execute(_SEE_ALL, binary=True)
+    named = "," + ",".join(tenant.cloud_id for tenant in tenants) + ","
+    return connection.execute(_SEE, {"tenants": named}, binary=True)
+
+
+def _refuse_unless_seen(tenants: Sequence[Tenant] | None, seen: psycopg.Cursor[DictRow]) -> None:
+    """Refuse a search over all tenants that the walls would have answered with nothing."""
+    if tenants is not None:
+        return
+    answer = seen.fetchone()
+    if answer is None or not answer["sees_all"]:
+        raise StoreUnfit(
+            "the database role may not look over all tenants",
+            "connect with a role that is a member of firstry_scheduler",
+        )
+
+
+@cache
+def in_dialect(text: str) -> str:
+    """Return a statement with psycopg's placeholders, all binary, for `:name`."""
+    return re.sub(r"(?<!:):([a-z_]+)", r"%(\1)b", text)

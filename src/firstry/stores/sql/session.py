@@ -1,0 +1,95 @@
+"""What the store asks of a database engine. SQLite and PostgreSQL answer the same way.
+
+Statements are constants with `:name` for every value; instants are whole
+milliseconds. An engine never looks into a value, and the store never into a
+connection.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from firstry.domain.errors import Defect, StoreUnavailable
+from firstry.domain.tenant import Tenant
+
+Row = Mapping[str, Any]
+Values = Mapping[str, Any]
+
+
+class Again(StoreUnavailable):
+    """Nothing was written, and the same transaction may be made again at once.
+
+    Another transaction stood in the way, or the connection had died before the
+    commit was sent.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement, run for each row of values.
+
+    A guarded step meets exactly one stored row for each row of values, or the
+    whole transaction is refused.
+    """
+
+    sql: str
+    rows: Sequence[Values]
+    is_guarded: bool = True
+
+    def refuse_unless(self, changed: int) -> None:
+        """Raise Defect if another number of rows was changed than the guard allows."""
+        if self.is_guarded and changed != len(self.rows):
+            raise Defect("a guarded write met another row than the one that was read")
+
+
+class Session(Protocol):
+    """One open transaction that holds its tenants. Left without a commit, it is rolled back."""
+
+    @property
+    def records(self) -> Sequence[Row]:
+        """The rows of READ_TENANT of every tenant that was locked, in cloudId order."""
+        ...
+
+    @property
+    def locked(self) -> Sequence[Tenant]:
+        """The tenants that nobody else can write now, unknown ones included."""
+        ...
+
+    def write(self, steps: Sequence[Step]) -> None:
+        """Run the steps in order."""
+        ...
+
+    def move_clock(self, now: datetime) -> None:
+        """Raise the store's high-water mark to `now`; it never falls."""
+        ...
+
+    def ring(self) -> None:
+        """Hint to other processes, once it is committed, that something has become due."""
+        ...
+
+    def commit(self) -> None:
+        """Make it durable. Raises CommitUnknown if the answer was lost."""
+        ...
+
+
+class Database(Protocol):
+    """An engine with its connections. Errors come out as ours."""
+
+    def read(self, tenants: Sequence[Tenant] | None, sql: str, values: Values) -> list[Row]:
+        """Return the rows of one query, which may see `tenants` only, or all if None."""
+        ...
+
+    @contextmanager
+    def writing(self, tenants: Sequence[Tenant], *, skip_locked: bool) -> Iterator[Session]:
+        """Begin a transaction that locks and reads `tenants`, which are in cloudId order."""
+        ...
+
+    def check(self) -> None:
+        """Return if the database has the schema that this code needs and can be written."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connections."""
+        ...

@@ -1,0 +1,113 @@
+"""Outcomes that end together are stored together, and each as if it were alone."""
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+import pytest
+
+from firstry.domain.claim import Claim
+from firstry.domain.errors import CommitUnknown, Defect, StoreUnavailable
+from firstry.domain.milestone import Act
+from firstry.domain.outcome import Failed
+from firstry.domain.record import Decide
+from firstry.domain.settle import Fenced, Settled
+from firstry.domain.tenant import Tenant
+from firstry.scheduler.attempt import begin_many
+from firstry.scheduler.settler import GroupSettler
+from support.attempt import Bench, FalteringStore
+from support.domain import AUTO_12H, DEFAULT, at, install, milestone_of, tenant
+
+T = TypeVar("T")
+OUTCOME = Failed("JIRA_5XX", "503")
+TENANTS = 6
+
+
+class Slow(FalteringStore):
+    """A store whose next write waits until the test has seen it come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.came, self.may_go = threading.Event(), threading.Event()
+        self.may_go.set()
+        self.refused: Tenant | None = None
+
+    def transact_many(
+        self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
+    ) -> dict[Tenant, T]:
+        self.sizes.append(len(work))
+        self.came.set()
+        assert self.may_go.wait(10)
+        if self.refused in work:
+            raise Defect("a row of this tenant cannot be read")
+        return super().transact_many(now, work, skip_locked=skip_locked)
+
+
+def claimed(store: Slow) -> list[Claim]:
+    """Return a claim of each of six tenants."""
+    for number in range(TENANTS):
+        install(store, tenant(number))
+    claims = begin_many(Bench(store).parts, [tenant(number) for number in range(TENANTS)], at(12))
+    assert len(claims) == TENANTS
+    store.sizes.clear()
+    store.came.clear()
+    return claims
+
+
+def settle_together(store: Slow, claims: list[Claim]) -> list[Settled | Fenced | BaseException]:
+    """Settle the first claim, and all others while the store is busy with it."""
+    settler = GroupSettler(store, DEFAULT)
+    store.may_go.clear()
+    with ThreadPoolExecutor(len(claims)) as threads:
+        first = threads.submit(settler.settle, claims[0], OUTCOME, at(12.1))
+        assert store.came.wait(10)
+        others = [threads.submit(settler.settle, held, OUTCOME, at(12.1)) for held in claims[1:]]
+        while len(settler._waiting) < len(others):
+            pass
+        store.may_go.set()
+        return [each.exception() or each.result() for each in (first, *others)]
+
+
+def test_what_ends_while_another_commits_goes_in_one_transaction() -> None:
+    store = Slow()
+    ends = settle_together(store, claimed(store))
+    assert store.sizes == [1, TENANTS - 1]
+    assert [end.act for end in ends if isinstance(end, Settled)] == [Act.FAIL] * TENANTS
+    for number in range(TENANTS):
+        milestone = milestone_of(store, AUTO_12H, tenant(number))
+        assert milestone.next_due == at(12.1) + DEFAULT.waits[0]
+
+
+def test_an_outcome_that_the_store_refuses_holds_up_no_other() -> None:
+    store = Slow()
+    claims = claimed(store)
+    store.refused = claims[3].tenant
+    ends = settle_together(store, claims)
+    assert [isinstance(end, Defect) for end in ends] == [n == 3 for n in range(TENANTS)]
+    assert sum(isinstance(end, Settled) for end in ends) == TENANTS - 1
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("gone"), CommitUnknown("lost")])
+def test_a_store_that_is_lost_is_told_to_each_and_a_repeat_counts_once(
+    error: StoreUnavailable,
+) -> None:
+    store = Slow()
+    claims = claimed(store)
+    store.after += [None, error]
+    ends = settle_together(store, claims)
+    assert [end is error for end in ends] == [False] + [True] * (TENANTS - 1)
+    again = [GroupSettler(store, DEFAULT).settle(held, OUTCOME, at(12.2)) for held in claims]
+    assert all(isinstance(end, Settled) and end.is_repeat for end in again)
+    assert {milestone_of(store, AUTO_12H, held.tenant).attempts for held in claims} == {1}
+
+
+def test_a_claim_that_is_no_longer_in_force_is_fenced_in_a_group_too() -> None:
+    store = Slow()
+    claims = claimed(store)
+    stale = replace(claims[2], fence=claims[2].fence - 1)
+    ends = settle_together(store, [*claims[:2], stale, *claims[3:]])
+    assert [isinstance(end, Fenced) for end in ends] == [n == 2 for n in range(TENANTS)]
