@@ -66,6 +66,11 @@ def replay(entries: Sequence[SealedEntry], milestone: Milestone, policy: Policy)
         for each in detail.get("armed", ()):
             if _names(each, milestone):
                 _arm(told, parse_instant(each["due_at"]))
+                _take_over(told, each)
+        for each in detail.get("done", ()):
+            if _names(each, milestone):
+                _arm(told, parse_instant(each["due_at"]))
+                told.state = State.COMPLETED
         step = _STEPS.get(entry["kind"])
         if step is not None and _names(detail, milestone):
             step(told, parse_instant(entry["at"]), detail, policy.waits)
@@ -88,6 +93,13 @@ def _arm(told: Replayed, due_at: datetime) -> None:
     if due_at != told.due_at:
         told.findings.append("I8: armed for another due time than it has")
     told.is_armed = True
+
+
+def _take_over(told: Replayed, detail: Detail) -> None:
+    """An import arms with the attempts and the wait that the predecessor left behind."""
+    told.attempts = told.starts = detail.get("attempts", 0)
+    if "until" in detail:
+        told.next_due = parse_instant(detail["until"])
 
 
 def _claim(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:

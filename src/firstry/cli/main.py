@@ -17,11 +17,14 @@ from firstry.cli import (
     demo,
     doctor,
     evidence,
+    flags,
     generate,
+    import_,
     keys,
     reports,
     serve,
     tenants,
+    tokens,
     verify,
     work,
 )
@@ -53,6 +56,8 @@ app.add_typer(db.app, name="db", cls=Group)
 app.add_typer(keys.app, name="keys", cls=Group)
 app.add_typer(evidence.app, name="evidence", cls=Group)
 app.add_typer(config.app, name="config", cls=Group)
+app.add_typer(tokens.app, name="tokens", cls=Group)
+app.add_typer(flags.app, name="flags", cls=Group)
 reports.app.command("generate")(generate.generate)
 app.command("serve")(serve.serve)
 app.command("worker")(work.worker)
@@ -60,6 +65,7 @@ app.command("tick")(work.tick)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("verify")(verify.verify)
+app.command("import")(import_.import_file)
 
 
 @app.callback()

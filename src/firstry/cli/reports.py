@@ -65,7 +65,7 @@ def export(
     output_path: Annotated[Path, typer.Option("--output", help="A file, or a folder that exists.")],
     format_: Annotated[Format, typer.Option("--format", help="The format.")] = Format.JSON,
 ) -> None:
-    """Write one report to a file; JSON with its signature beside it, as FILE.dsse."""
+    """Write one report to a file; a JSON with its signature beside it, a PDF with both inside."""
     from firstry.exports.file import export as make_files
     from firstry.exports.file import write_whole
 

@@ -14,7 +14,7 @@ def tenant_json(record: TenantRecord) -> dict[str, object]:
     """Return a tenant as `tenants show --json` prints it."""
     return {
         "cloud_id": record.tenant.cloud_id,
-        "installed_at": iso(record.installation.installed_at),
+        "installed_at": _iso(record.installation.detected_at),
         "source": record.installation.source.value,
         "paused": record.paused_at is not None,
         "last_tick_at": _iso(record.last_tick_at),
@@ -41,7 +41,7 @@ def tenants_text(records: Sequence[TenantRecord]) -> str:
     rows = [
         (
             record.tenant.cloud_id,
-            iso(record.installation.installed_at),
+            _iso(record.installation.detected_at) or "unknown",
             ", ".join(f"{m.trigger} {_state_text(m)}" for m in record.milestones),
         )
         for record in records
@@ -53,7 +53,7 @@ def tenant_text(record: TenantRecord) -> str:
     """Return one tenant with its milestones."""
     head = (
         f"tenant      {record.tenant.cloud_id}\n"
-        f"installed   {iso(record.installation.installed_at)} "
+        f"installed   {_iso(record.installation.detected_at) or 'unknown'} "
         f"({record.installation.source.value})\n"
         f"paused      {'yes' if record.paused_at else 'no'}\n"
         f"last tick   {_iso(record.last_tick_at) or 'none yet'}\n"

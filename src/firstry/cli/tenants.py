@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from firstry.cli.output import Output
+from firstry.cli.bulk import (
+    AllMatching,
+    DryRun,
+    FilterText,
+    Many,
+    Yes,
+    act_on_many,
+    refuse_unless_one,
+)
+from firstry.cli.output import Exit, Output
 from firstry.cli.session import (
     decided_at,
     known_tenant,
@@ -14,7 +23,10 @@ from firstry.cli.session import (
 )
 from firstry.cli.show import tenant_json, tenant_text, tenants_text
 from firstry.domain.errors import Conflict, InputInvalid
+from firstry.domain.filter_text import parse_filter
 from firstry.domain.instant import iso, parse_instant
+from firstry.domain.job import BulkAct
+from firstry.domain.phase import scene_at
 from firstry.domain.record import Installation, InstallationSource, TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.lifecycle.install import Recorded, record_installation
@@ -26,7 +38,10 @@ from firstry.ports.store import PAGE_LIMIT
 app = typer.Typer(no_args_is_help=True, help="Who is served, and how each tenant stands.")
 
 TenantId = Annotated[str, typer.Argument(metavar="ID", help="The tenant's cloudId.")]
-TriggerName = Annotated[str, typer.Option("--trigger", help="The trigger's name.")]
+OneTenant = Annotated[
+    str, typer.Argument(metavar="[ID]", help="The tenant's cloudId.", show_default=False)
+]
+OneTrigger = Annotated[str, typer.Option("--trigger", help="The trigger's name.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the tenant's ledger.")]
 
 
@@ -35,15 +50,27 @@ def list_tenants(
     context: typer.Context,
     after: Annotated[str, typer.Option(help="Begin behind this cloudId.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=PAGE_LIMIT, help="Rows at most.")] = 100,
+    filter_text: Annotated[
+        str, typer.Option("--filter", help="Only these, as in state=backoff site~acme.")
+    ] = "",
 ) -> None:
     """List tenants in cloudId order."""
     output: Output = context.obj
-    with opened_store() as (_, store):
+    wanted = parse_filter(filter_text)
+    with opened_store() as (settings, store):
         begin = Tenant.from_operator(after).cloud_id if after else None
-        records = store.tenants(begin, limit)
+        if wanted.conditions:
+            from firstry.stores.sql.insight import SqlInsight
+            from firstry.wiring import policy_of
+
+            scene = scene_at(decided_at(settings, store), policy_of(settings))
+            records = SqlInsight(store.database).tenants(wanted, scene, begin, limit)
+        else:
+            records = store.tenants(begin, limit)
     following = records[-1].tenant.cloud_id if len(records) == limit else None
     document = {"tenants": [tenant_json(record) for record in records], "next": following}
-    more = f"\nmore: firstry tenants list --after {following}" if following else ""
+    again = f" --filter '{filter_text}'" if filter_text else ""
+    more = f"\nmore: firstry tenants list{again} --after {following}" if following else ""
     output.show(document, tenants_text(records) + more)
 
 
@@ -88,45 +115,102 @@ def add(
 
 
 @app.command()
-def retry(context: typer.Context, tenant: TenantId, trigger: TriggerName, reason: Reason) -> None:
+def retry(
+    context: typer.Context,
+    reason: Reason,
+    tenant: OneTenant = "",
+    trigger: OneTrigger = "",
+    filter_text: FilterText = "",
+    all_matching: AllMatching = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> int:
     """Let a waiting milestone be attempted now, without waiting for its backoff."""
+    many = Many(filter_text, trigger, all_matching, dry_run, yes)
+    refuse_unless_one(tenant, many)
+    if not tenant:
+        return act_on_many(context, BulkAct.RETRY, many, reason)
     with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
-        named = known_trigger(settings, trigger)
+        named = known_trigger(settings, _required(trigger))
         freed = retry_now(store, who, named, required_reason(reason), decided_at(settings, store))
         record = known_tenant(store, tenant)
-    _show(context, record, f"{freed.trigger} may be attempted since {iso(freed.next_due)}")
+    return _show(context, record, f"{freed.trigger} may be attempted since {iso(freed.next_due)}")
 
 
 @app.command()
-def reset(context: typer.Context, tenant: TenantId, trigger: TriggerName, reason: Reason) -> None:
+def reset(
+    context: typer.Context,
+    reason: Reason,
+    tenant: OneTenant = "",
+    trigger: OneTrigger = "",
+    filter_text: FilterText = "",
+    all_matching: AllMatching = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> int:
     """Have a trigger's report made again: the next revision; the earlier report stays."""
+    many = Many(filter_text, trigger, all_matching, dry_run, yes)
+    refuse_unless_one(tenant, many)
+    if not tenant:
+        return act_on_many(context, BulkAct.RESET, many, reason)
     with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
-        named = known_trigger(settings, trigger)
+        named = known_trigger(settings, _required(trigger))
         fresh = start_over(store, who, named, required_reason(reason), decided_at(settings, store))
         record = known_tenant(store, tenant)
-    _show(context, record, f"{fresh.trigger} revision {fresh.revision} is scheduled")
+    return _show(context, record, f"{fresh.trigger} revision {fresh.revision} is scheduled")
 
 
 @app.command("pause")
-def pause_tenant(context: typer.Context, tenant: TenantId, reason: Reason) -> None:
+def pause_tenant(
+    context: typer.Context,
+    reason: Reason,
+    tenant: OneTenant = "",
+    filter_text: FilterText = "",
+    all_matching: AllMatching = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> int:
     """Claim nothing for a tenant until it is resumed."""
+    many = Many(filter_text, "", all_matching, dry_run, yes)
+    refuse_unless_one(tenant, many)
+    if not tenant:
+        return act_on_many(context, BulkAct.PAUSE, many, reason)
     with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
         record = pause(store, who, required_reason(reason), decided_at(settings, store))
-    _show(context, record, f"{who.cloud_id} is paused")
+    return _show(context, record, f"{who.cloud_id} is paused")
 
 
 @app.command("resume")
-def resume_tenant(context: typer.Context, tenant: TenantId, reason: Reason) -> None:
+def resume_tenant(
+    context: typer.Context,
+    reason: Reason,
+    tenant: OneTenant = "",
+    filter_text: FilterText = "",
+    all_matching: AllMatching = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> int:
     """Let a paused tenant go on."""
+    many = Many(filter_text, "", all_matching, dry_run, yes)
+    refuse_unless_one(tenant, many)
+    if not tenant:
+        return act_on_many(context, BulkAct.RESUME, many, reason)
     with opened_store() as (settings, store):
         who = known_tenant(store, tenant).tenant
         record = resume(store, who, required_reason(reason), decided_at(settings, store))
-    _show(context, record, f"{who.cloud_id} goes on")
+    return _show(context, record, f"{who.cloud_id} goes on")
 
 
-def _show(context: typer.Context, record: TenantRecord, text: str) -> None:
+def _required(trigger: str) -> str:
+    if not trigger:
+        raise InputInvalid("--trigger is missing", "for example --trigger AUTO_12H")
+    return trigger
+
+
+def _show(context: typer.Context, record: TenantRecord, text: str) -> int:
     output: Output = context.obj
     output.show({"tenant": tenant_json(record)}, text)
+    return Exit.OK

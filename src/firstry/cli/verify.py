@@ -20,7 +20,7 @@ LONGEST_KEY_FILE = 1024 * 1024
 
 def verify(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="X.json, or a folder of them.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="X.json, X.pdf, or a folder.")],
     signature: Annotated[
         Path | None, typer.Option(help="The envelope; X.json.dsse if left out.")
     ] = None,
@@ -88,6 +88,7 @@ def _check_json(judged: "Judged", verdict: "Verdict") -> dict[str, object]:
         "check": verdict.check.value,
         "holds": None if verdict.breaches is None else verdict.holds,
         "meaning": HOLDS[verdict.check],
+        "note": displayed(verdict.note) or None,
         "findings": [
             {
                 "file": str(_file_of(judged, verdict)),
@@ -129,7 +130,8 @@ def _report_lines(judged: "Judged", is_brief: bool) -> list[str]:
         if verdict.breaches is None:
             lines.append(f"  not made  {name} because of what failed")
         elif verdict.holds and not is_brief:
-            lines.append(f"  holds     {name} {HOLDS[verdict.check]}")
+            note = f"; {displayed(verdict.note)}" if verdict.note else ""
+            lines.append(f"  holds     {name} {HOLDS[verdict.check]}{note}")
         file = displayed(_file_of(judged, verdict).name)
         lines += [
             f"  FAILS     {name} {file} {displayed(breach.place)}".rstrip()

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from firstry.domain.cancel import cancelled, is_presumed_uninstalled, presumption_entry
 from firstry.domain.canonical import Json
-from firstry.domain.due import Due, Quiet, Reason, decide, end_of, has_ends
+from firstry.domain.due import Due, Quiet, Reason, decide, end_of, has_ends, switched_on
 from firstry.domain.instant import iso
 from firstry.domain.ledger import SCHEDULER, Entry, Head
 from firstry.domain.milestone import Act, LastError, Milestone, State, require
@@ -87,7 +87,7 @@ def _close(
 ) -> TenantRecord:
     if is_presumed_uninstalled(record, now):
         return _cancel_all(record, now, entries)
-    for milestone in record.milestones:
+    for milestone in switched_on(record):
         act = end_of(milestone, now, policy)
         if act is None:
             continue

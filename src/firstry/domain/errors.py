@@ -54,6 +54,12 @@ class Conflict(FirstryError):
     code = "CONFLICT"
 
 
+class RateExceeded(Conflict):
+    """More was asked for than the settings allow within the time."""
+
+    code = "RATE_EXCEEDED"
+
+
 class TenantUnavailable(FirstryError):
     """No certain tenant: nothing may be read or written (contract A, I9)."""
 
@@ -115,6 +121,12 @@ class HtmlExportFailed(FirstryError):
     """A valid report could not be made into an HTML page."""
 
     code = "HTML_EXPORT_ERROR"
+
+
+class PdfExportFailed(FirstryError):
+    """A valid report could not be made into a PDF."""
+
+    code = "PDF_EXPORT_ERROR"
 
 
 class Defect(FirstryError):

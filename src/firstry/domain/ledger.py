@@ -17,11 +17,14 @@ from firstry.domain.instant import iso
 from firstry.domain.tenant import Tenant
 
 Actor = NewType("Actor", str)
-"""Who caused an entry: `platform`, `scheduler` or `operator`."""
+"""Who caused an entry: `platform`, `scheduler`, `operator`, `administrator` or `import`."""
 
 PLATFORM = Actor("platform")
 SCHEDULER = Actor("scheduler")
 OPERATOR = Actor("operator")
+IMPORT = Actor("import")
+ADMINISTRATOR = Actor("administrator")
+"""A person who administers the Jira site; who it is, is not kept."""
 
 
 @dataclass(frozen=True, slots=True)

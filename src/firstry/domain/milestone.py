@@ -26,6 +26,8 @@ class State(StrEnum):
 
 
 LIVE = frozenset({State.SCHEDULED, State.CLAIMED})
+IMPORTED_REPORT = "imported"
+"""The report id of a completion that the predecessor reached: there is no such report here."""
 
 
 class Act(StrEnum):
@@ -107,6 +109,10 @@ class Milestone:
     def is_live(self) -> bool:
         """Whether it can still lead to a report."""
         return self.state in LIVE
+
+    def is_imported(self) -> bool:
+        """Whether the predecessor completed it, so that it has neither report nor marker here."""
+        return self.report_id == IMPORTED_REPORT
 
     def is_eligible(self, now: datetime) -> bool:
         """Whether an attempt may be claimed now, as far as time decides it."""

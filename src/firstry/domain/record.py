@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from firstry.domain.ledger import Entry, Head, SealedEntry, seal
+from firstry.domain.canonical import Json
+from firstry.domain.ledger import Actor, Entry, Head, SealedEntry, seal
 from firstry.domain.milestone import Milestone
 from firstry.domain.policy import Trigger
 from firstry.domain.tenant import Tenant
@@ -23,6 +24,9 @@ class InstallationSource(StrEnum):
 
     LIFECYCLE = "FORGE_LIFECYCLE"
     OPERATOR = "OPERATOR"
+    MIGRATED = "MIGRATED"
+    UNKNOWN = "UNKNOWN"
+    """No evidence yet: the predecessor finished a trigger, and left nothing else (P8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Installation:
     `installed_at` never changes; `reinstalled_at` is the evidence accepted after
     an uninstallation, and counts for what is armed from then on.
     `installation_id` and `app_version` follow what the platform last said, so
-    that a repeated event is known as a repeat.
+    that a repeated event is known as a repeat. Under the source UNKNOWN nothing
+    is armed, and `installed_at` says no more than "not later than this".
     """
 
     installed_at: datetime
@@ -40,6 +45,11 @@ class Installation:
     installation_id: str | None = None
     app_version: str | None = None
     reinstalled_at: datetime | None = None
+
+    @property
+    def detected_at(self) -> datetime | None:
+        """When the app was installed, None while there is no evidence of it."""
+        return None if self.source is InstallationSource.UNKNOWN else self.installed_at
 
     @property
     def latest_at(self) -> datetime:
@@ -60,6 +70,8 @@ class SealedToken:
 class TenantRecord:
     """One tenant with its milestones.
 
+    `switched_off` are the names of the flags that are off for it, for everybody or
+    for it alone (`domain.flag`).
     `store_clock_at` is the latest instant that the store has written for
     anybody; an attempt is not claimed by a clock that lies behind it (I14).
     """
@@ -73,6 +85,11 @@ class TenantRecord:
     last_tick_at: datetime | None = None
     token_expires_at: datetime | None = None
     store_clock_at: datetime | None = None
+    switched_off: frozenset[str] = frozenset()
+
+    def is_evidenced(self) -> bool:
+        """Whether the installation is known, so that due times follow from it (contract B)."""
+        return self.installation.source is not InstallationSource.UNKNOWN
 
     def milestone(self, trigger: Trigger, revision: int) -> Milestone | None:
         """Return the milestone with this key, or None."""
@@ -126,6 +143,23 @@ class Change(Generic[T]):
 
 
 Decide = Callable[[TenantRecord | None], Change[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an operator orders: why, who orders it, when, and as a part of which bulk job."""
+
+    reason: str
+    actor: Actor
+    at: datetime
+    job_id: str | None = None
+
+    def entry(self, kind: str, **detail: Json) -> Entry:
+        """Return the ledger entry of an act that was ordered."""
+        said: dict[str, Json] = {**detail, "reason": self.reason}
+        if self.job_id is not None:
+            said["job_id"] = self.job_id
+        return Entry(kind, self.at, self.actor, said)
 
 
 def ledgered(

@@ -22,7 +22,7 @@ def wake(
     the stored one, and `last_tick_at` is written along with something else or
     when it is an hour old. An unknown tenant gets nothing written (contract B).
     """
-    if record is None:
+    if record is None or not record.is_evidenced():
         return claim(None, now, policy)
     kept = token if token is not None and outlives(token.expires_at, record) else None
     expires_at = kept.expires_at if kept is not None else record.token_expires_at

@@ -63,8 +63,9 @@ def record_installation(
     """
 
     def decide(record: TenantRecord | None) -> Change[Recorded]:
-        if record is None:
-            return _with_token(_first(tenant, evidence, now, policy, reason), token)
+        if record is None or not record.is_evidenced():
+            blank = record or TenantRecord(tenant, evidence, genesis(tenant))
+            return _with_token(_first(blank, evidence, now, policy, reason), token)
         return _with_token(_later(record, evidence, now, policy), token, record)
 
     return store.transact(tenant, now, decide)
@@ -89,11 +90,14 @@ def record_upgrade(
 
 
 def _first(
-    tenant: Tenant, evidence: Installation, now: datetime, policy: Policy, reason: str | None
+    before: TenantRecord, evidence: Installation, now: datetime, policy: Policy, reason: str | None
 ) -> Change[Recorded]:
-    record = TenantRecord(tenant, evidence, genesis(tenant))
-    record = armed(record, [name for name, _ in policy.triggers], evidence.installed_at, policy)
-    detail = _evidence_json(evidence) | armed_json(record.milestones)
+    """Take the evidence and arm what was never armed; what was imported as done stays done."""
+    record = replace(before, installation=evidence, uninstalled_at=None)
+    missing = [name for name, _ in policy.triggers if record.latest(name) is None]
+    record = armed(record, missing, evidence.installed_at, policy)
+    fresh = (m for m in record.milestones if m not in before.milestones)
+    detail = _evidence_json(evidence) | armed_json(fresh)
     if reason is not None:
         detail["reason"] = reason
     after, sealed = ledgered(record, [Entry(INSTALLED, now, _actor_of(evidence), detail)])

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from firstry.domain.arm import next_revision
 from firstry.domain.claim import crash_noted
-from firstry.domain.errors import Conflict, NotFound
+from firstry.domain.errors import Conflict, NotFound, RateExceeded
+from firstry.domain.flag import is_trigger_off
 from firstry.domain.instant import iso
 from firstry.domain.ledger import Actor, Entry
 from firstry.domain.milestone import Act, Milestone, require
@@ -53,10 +54,20 @@ def request_report(
 
 def _refuse_unless_served(record: TenantRecord) -> None:
     name = record.tenant.cloud_id
+    if not record.is_evidenced():
+        raise Conflict(
+            f"it is not known when tenant {name} installed the app",
+            "record it first: firstry tenants add",
+        )
     if record.uninstalled_at is not None:
         raise Conflict(f"tenant {name} has uninstalled the app")
     if record.paused_at is not None:
         raise Conflict(f"tenant {name} is paused", "resume it first")
+    if is_trigger_off(record.switched_off, MANUAL):
+        raise Conflict(
+            f"reports on request are switched off for tenant {name}",
+            "see `firstry flags list`",
+        )
 
 
 def _let_go_on(open_one: Milestone, now: datetime) -> Milestone:
@@ -70,13 +81,21 @@ def _let_go_on(open_one: Milestone, now: datetime) -> Milestone:
     )
 
 
-def _armed(record: TenantRecord, now: datetime, policy: Policy) -> Milestone:
+def rate_free_at(record: TenantRecord, now: datetime, policy: Policy) -> datetime | None:
+    """Return when the rate lets the tenant ask again, or None if it may ask now."""
     asked = [m.due_at for m in record.milestones if m.trigger == MANUAL]
     recent = sorted(at for at in asked if now - at < MANUAL_RATE_PERIOD)
-    if len(recent) >= policy.manual_rate:
-        free_at = recent[-policy.manual_rate] + MANUAL_RATE_PERIOD
-        raise Conflict(
-            f"tenant {record.tenant.cloud_id} has asked for {len(recent)} reports within an hour",
+    if len(recent) < policy.manual_rate:
+        return None
+    return recent[-policy.manual_rate] + MANUAL_RATE_PERIOD
+
+
+def _armed(record: TenantRecord, now: datetime, policy: Policy) -> Milestone:
+    free_at = rate_free_at(record, now, policy)
+    if free_at is not None:
+        raise RateExceeded(
+            f"tenant {record.tenant.cloud_id} has asked for {policy.manual_rate} reports "
+            "or more within an hour",
             f"ask again after {iso(free_at)}",
         )
     return next_revision(record, MANUAL, record.installation.latest_at, now, None)

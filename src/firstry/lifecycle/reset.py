@@ -11,20 +11,32 @@ from datetime import datetime
 
 from firstry.domain.arm import next_revision
 from firstry.domain.errors import Conflict, InputInvalid, NotFound
-from firstry.domain.ledger import OPERATOR, Entry
+from firstry.domain.ledger import OPERATOR, Actor
 from firstry.domain.milestone import Act, Milestone, require
 from firstry.domain.policy import MANUAL, Trigger
-from firstry.domain.record import Change, TenantRecord, ledgered
+from firstry.domain.record import Change, Decide, Order, TenantRecord, ledgered
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import Store
 
 
-def reset(store: Store, tenant: Tenant, trigger: Trigger, reason: str, now: datetime) -> Milestone:
+def reset(
+    store: Store,
+    tenant: Tenant,
+    trigger: Trigger,
+    reason: str,
+    now: datetime,
+    actor: Actor = OPERATOR,
+) -> Milestone:
     """Start `trigger` over and return the milestone that is armed now.
 
     Raises NotFound for an unknown tenant or trigger, InputInvalid for MANUAL,
-    Conflict after an uninstallation.
+    Conflict after an uninstallation and where the installation time is not known.
     """
+    return store.transact(tenant, now, resetting(tenant, trigger, Order(reason, actor, now)))
+
+
+def resetting(tenant: Tenant, trigger: Trigger, order: Order) -> Decide[Milestone]:
+    """Return the decision that `reset` runs."""
     if trigger == MANUAL:
         raise InputInvalid("MANUAL is not reset", "ask for another report: `reports generate`")
 
@@ -40,20 +52,28 @@ def reset(store: Store, tenant: Tenant, trigger: Trigger, reason: str, now: date
                 f"tenant {tenant.cloud_id} has uninstalled the app",
                 "its triggers are armed again when it installs again",
             )
+        _refuse_without_evidence(record)
         fresh = _started_over(record, latest)
-        entry = Entry(
-            Act.RESET.value,
-            now,
-            OPERATOR,
-            {"trigger": trigger, "revision": fresh.revision, "reason": reason},
-        )
+        entry = order.entry(Act.RESET.value, trigger=trigger, revision=fresh.revision)
         after, sealed = ledgered(record.with_milestone(fresh), [entry])
         return Change(fresh, after, sealed)
 
-    return store.transact(tenant, now, decide)
+    return decide
+
+
+def _refuse_without_evidence(record: TenantRecord) -> None:
+    if not record.is_evidenced():
+        raise Conflict(
+            f"it is not known when tenant {record.tenant.cloud_id} installed the app",
+            "record it first: firstry tenants add",
+        )
 
 
 def _started_over(record: TenantRecord, latest: Milestone) -> Milestone:
+    if latest.is_imported():  # it may have come before the evidence of the installation did
+        installed_at = record.installation.installed_at
+        due_at = installed_at + (latest.due_at - latest.installed_at)
+        return next_revision(record, latest.trigger, installed_at, due_at, None)
     if not latest.is_live():
         return next_revision(record, latest.trigger, latest.installed_at, latest.due_at, None)
     return replace(

@@ -3,19 +3,23 @@
 from dataclasses import replace
 from datetime import datetime
 
-from firstry.domain.canonical import Json
 from firstry.domain.claim import crash_noted
 from firstry.domain.errors import Conflict, NotFound
-from firstry.domain.ledger import OPERATOR, Entry
+from firstry.domain.ledger import OPERATOR, Actor
 from firstry.domain.milestone import Act, Milestone, require
 from firstry.domain.policy import Trigger
-from firstry.domain.record import Change, TenantRecord, ledgered
+from firstry.domain.record import Change, Decide, Order, TenantRecord, ledgered
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import Store
 
 
 def retry_now(
-    store: Store, tenant: Tenant, trigger: Trigger, reason: str, now: datetime
+    store: Store,
+    tenant: Tenant,
+    trigger: Trigger,
+    reason: str,
+    now: datetime,
+    actor: Actor = OPERATOR,
 ) -> Milestone:
     """Move the wait of `trigger`'s milestone to `now` and return it.
 
@@ -23,6 +27,12 @@ def retry_now(
     does not have, Conflict if the milestone is not waiting: not yet due, held
     by an attempt, or in a final state.
     """
+    return store.transact(tenant, now, retrying(tenant, trigger, Order(reason, actor, now)))
+
+
+def retrying(tenant: Tenant, trigger: Trigger, order: Order) -> Decide[Milestone]:
+    """Return the decision that `retry_now` runs."""
+    now = order.at
 
     def decide(record: TenantRecord | None) -> Change[Milestone]:
         milestone = record.latest(trigger) if record is not None else None
@@ -38,16 +48,11 @@ def retry_now(
             lease_until=None,
             next_due=min(milestone.next_due, now),
         )
-        detail: dict[str, Json] = {
-            "trigger": trigger,
-            "revision": milestone.revision,
-            "reason": reason,
-        }
-        entry = Entry(Act.RETRY.value, now, OPERATOR, detail)
+        entry = order.entry(Act.RETRY.value, trigger=trigger, revision=milestone.revision)
         after, sealed = ledgered(record.with_milestone(freed), [entry])
         return Change(freed, after, sealed)
 
-    return store.transact(tenant, now, decide)
+    return decide
 
 
 def _refuse_unless_waiting(milestone: Milestone, now: datetime) -> None:

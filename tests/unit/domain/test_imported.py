@@ -1,27 +1,21 @@
 """What an import makes of one tenant: evidence, attempts and waits, and nothing made twice."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from firstry.domain.due import Due, Quiet, Reason, decide
-from firstry.domain.errors import Conflict
-from firstry.domain.import_key import Key, Refused, parse_key
-from firstry.domain.import_value import Told, facts_of
-from firstry.domain.imported import AGES, Met, Taken, imported
+from firstry.domain.due import Quiet, Reason
+from firstry.domain.import_key import Refused
+from firstry.domain.imported import Met, Taken, imported
 from firstry.domain.instant import iso
 from firstry.domain.ledger import OPERATOR
 from firstry.domain.milestone import IMPORTED_REPORT, State
 from firstry.domain.outcome import Failed
 from firstry.domain.policy import MANUAL, Policy, Trigger
 from firstry.domain.record import Installation, InstallationSource
-from firstry.domain.settle import Fenced
-from firstry.lifecycle.install import Recorded, record_installation
 from firstry.lifecycle.manual import request_report
-from firstry.lifecycle.reset import reset
-from firstry.lifecycle.uninstall import record_uninstallation
 from firstry.stores.memory import MemoryStore
 from support.domain import (
     AUTO_12H,
@@ -31,7 +25,6 @@ from support.domain import (
     all_entries,
     at,
     claim_at,
-    completed,
     install,
     known,
     milestone_of,
@@ -40,47 +33,7 @@ from support.domain import (
     token,
     won,
 )
-from support.invariants import breaches_of, snapshot
-
-NOW = at(13)
-STATE = "phase5:scheduler:state:{}"
-DONE_12H = "phase5:scheduler:{}:AUTO_12H:DONE"
-DONE_24H = "phase5:scheduler:{}:AUTO_24H:DONE"
-EVIDENCE = "phase4:evidence:installation:{}"
-INSTALLED = {"installed_at": iso(at(0))}
-
-
-def facts(shape: str, value: object, now: datetime = NOW) -> object:
-    key = parse_key(shape.format(TENANT.cloud_id), frozenset(AGES))
-    assert isinstance(key, Key)
-    return facts_of(key, value, now)
-
-
-def told(now: datetime = NOW, **values: Any) -> Told:
-    """Return what a dump tells with these values: evidence, done_12h, done_24h, state."""
-    shapes = {"evidence": EVIDENCE, "done_12h": DONE_12H, "done_24h": DONE_24H, "state": STATE}
-    found = Told()
-    for name, value in values.items():
-        read = facts(shapes[name], value, now)
-        assert isinstance(read, list), read
-        for fact in read:
-            found.add(fact)
-    return found
-
-
-def take(store: MemoryStore, now: datetime = NOW, policy: Policy = DEFAULT, **values: Any) -> Taken:
-    """Import a dump of one tenant, and judge what stands there then."""
-    what = told(now, **values)
-    taken = store.transact(TENANT, now, lambda record: imported(TENANT, what, now, policy, record))
-    record = store.read(TENANT)
-    if record is not None:
-        assert breaches_of(snapshot(store, record), policy) == []
-    return taken
-
-
-def reason_at(store: MemoryStore, now: datetime) -> Reason | None:
-    decided = decide(store.read(TENANT), now, DEFAULT)
-    return decided.reason if isinstance(decided, Quiet) else None
+from support.imported import EVIDENCE, INSTALLED, NOW, STATE, facts, failing, reason_at, take, told
 
 
 def test_evidence_alone_arms_every_trigger_by_its_age() -> None:
@@ -135,16 +88,6 @@ def test_what_is_done_stays_done_after_a_tick_a_reinstallation_and_another_impor
     for hours in (53, 65, 90):
         assert isinstance(claim_at(store, at(hours)), Quiet)
     assert {m.state for m in known(store).milestones} == {State.COMPLETED}
-
-
-def failing(number: int, **more: object) -> dict[str, object]:
-    error = {
-        "timestamp": iso(at(12)),
-        "message": "secret words",
-        "trigger": "AUTO_12H",
-        "attempt_count": number,
-    }
-    return {"auto_12h_attempt_count": number, "last_error": error, **more}
 
 
 def test_a_running_wait_goes_to_the_trigger_of_the_last_error() -> None:
@@ -237,121 +180,6 @@ def test_of_two_installation_times_the_first_counts() -> None:
     both.add(("i", None, 10**12))
     store.transact(TENANT, NOW, lambda record: imported(TENANT, both, NOW, DEFAULT, record))
     assert known(store).installation.installed_at < at(0)
-
-
-def test_nothing_to_keep_is_not_recorded() -> None:
-    store = MemoryStore()
-    assert take(store, state=failing(2)) == Taken(Met.LEFT_OUT)
-    assert store.read(TENANT) is None
-
-
-def test_markers_without_evidence_arm_nothing_and_are_kept_until_it_comes() -> None:
-    """Contract B, P8: no due time is made up, and what was done is not made again."""
-    store = MemoryStore()
-    taken = take(store, done_12h={"completed_at": iso(at(12, 1))})
-    assert taken == Taken(Met.RECORDED_WITHOUT_EVIDENCE, 0, 1)
-    assert known(store).installation.detected_at is None
-    assert tick_at(store, at(30), token(at(400))) == Quiet(Reason.INSTALLATION_UNKNOWN)
-    assert known(store).last_tick_at is None
-    with pytest.raises(Conflict):
-        request_report(store, TENANT, "now", OPERATOR, at(30), DEFAULT)
-    with pytest.raises(Conflict):
-        reset(store, TENANT, AUTO_12H, "again", at(30))
-    assert take(store, done_12h={}) == Taken(Met.KNOWN)
-    assert install(store, installed_at=at(31), now=at(31)) is Recorded.INSTALLATION
-    assert known(store).installation.detected_at == at(31)
-    assert breaches_of(snapshot(store, known(store)), DEFAULT) == []
-    assert reason_at(store, at(31 + 13)) is Reason.DONE_KEY_EXISTS
-    assert won(store, at(31 + 24)).trigger == AUTO_24H
-
-
-def test_evidence_that_a_second_dump_brings_arms_the_rest() -> None:
-    store = MemoryStore()
-    take(store, done_12h={})
-    assert take(store, evidence=INSTALLED) == Taken(Met.RECORDED, armed=1)
-    assert known(store).installation.source is InstallationSource.MIGRATED
-    assert milestone_of(store, AUTO_24H).due_at == at(24)
-
-
-def test_a_reset_of_an_imported_completion_counts_from_the_evidence() -> None:
-    """Revision 2, due by the installation as it is known now; revision 1 stays done."""
-    store = MemoryStore()
-    take(store, done_12h={})
-    install(store, installed_at=at(2), now=at(14))
-    fresh = reset(store, TENANT, AUTO_12H, "made anew", at(15))
-    assert (fresh.revision, fresh.installed_at, fresh.due_at) == (2, at(2), at(14))
-    held = won(store, at(15))
-    settle_at(store, held, completed(held), at(15))
-    assert milestone_of(store, AUTO_12H).is_imported()
-    assert milestone_of(store, AUTO_12H, revision=2).state is State.COMPLETED
-    assert breaches_of(snapshot(store, known(store)), DEFAULT) == []
-
-
-def test_a_reset_is_not_undone_by_importing_again() -> None:
-    store = MemoryStore()
-    take(store, evidence=INSTALLED, done_12h={})
-    reset(store, TENANT, AUTO_12H, "made anew", at(15))
-    assert take(store, evidence=INSTALLED, done_12h={}) == Taken(Met.KNOWN)
-    assert milestone_of(store, AUTO_12H, revision=2).state is State.SCHEDULED
-
-
-def test_a_tenant_that_is_served_here_keeps_its_evidence_and_its_attempts() -> None:
-    store = MemoryStore()
-    install(store, installed_at=at(3))
-    dump: dict[str, Any] = {
-        "evidence": INSTALLED,
-        "state": failing(5, last_backoff_until=iso(at(20))),
-    }
-    before = known(store)
-    assert take(store, **dump) == Taken(Met.KNOWN)
-    assert known(store) == before
-
-
-def test_a_marker_ends_what_is_open_here_and_its_attempt_is_fenced() -> None:
-    """P8: the tenant came here before the dump did."""
-    store = MemoryStore()
-    install(store)
-    held = won(store, at(12))
-    assert take(store, at(12, 1), done_12h={}) == Taken(Met.KNOWN, 0, 1)
-    assert milestone_of(store, AUTO_12H).state is State.CANCELLED
-    assert milestone_of(store, AUTO_12H, revision=2).is_imported()
-    assert isinstance(settle_at(store, held, completed(held), at(12, 2)), Fenced)
-    assert reason_at(store, at(13)) is Reason.DONE_KEY_EXISTS
-    assert isinstance(decide(store.read(TENANT), at(24), DEFAULT), Due)
-    install(store, installed_at=at(30), installation_id="second", now=at(30))
-    assert known(store).latest(AUTO_12H) == milestone_of(store, AUTO_12H, revision=2)
-    assert breaches_of(snapshot(store, known(store)), DEFAULT) == []
-
-
-def test_a_marker_after_a_missed_window_says_that_it_was_done() -> None:
-    store = MemoryStore()
-    install(store)
-    claim_at(store, at(24))
-    assert milestone_of(store, AUTO_12H).state is State.MISSED
-    take(store, at(25), done_12h={})
-    assert milestone_of(store, AUTO_12H, revision=2).is_imported()
-
-
-def test_a_report_that_was_made_here_needs_no_marker() -> None:
-    store = MemoryStore()
-    install(store)
-    held = won(store, at(12))
-    settle_at(store, held, completed(held), at(12))
-    before = known(store)
-    assert take(store, done_12h={}) == Taken(Met.KNOWN)
-    assert known(store) == before
-
-
-def test_an_uninstalled_site_takes_no_evidence_from_a_dump() -> None:
-    store = MemoryStore()
-    take(store, done_12h={})
-    record_uninstallation(store, TENANT, None, at(20))
-    assert take(store, evidence=INSTALLED) == Taken(Met.KNOWN)
-    evidence = Installation(at(30), InstallationSource.LIFECYCLE, "i")
-    recorded = record_installation(store, TENANT, evidence, at(30), DEFAULT)
-    assert recorded is Recorded.INSTALLATION
-    assert known(store).uninstalled_at is None
-    assert milestone_of(store, AUTO_24H).due_at == at(54)
 
 
 def test_triggers_of_other_settings_are_armed_and_the_old_ones_stay_done() -> None:
