@@ -3,7 +3,8 @@
 `make test` runs all of them, `make check` the fast ones, names pick some. It can
 not pass short: a stage that hits its cap fails, a folder in which no test passes
 fails, and a stage whose tool is missing is NOT RUN, says how to get it, and is
-red where CI=true. Standard library only, so that it starts wherever Python does.
+red where CI=true. Two stages run at a time where there are two cores. Standard
+library only, so that it starts wherever Python does.
 """
 
 import argparse
@@ -15,9 +16,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +29,7 @@ BIN = Path(sys.executable).parent
 SEARCH_PATH = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 IN_CI = os.environ.get("CI") == "true"
 PYTEST = ("pytest", "--quiet", "--durations=5", "--durations-min=0.5")
+AT_ONCE = min(2, os.cpu_count() or 1)
 GRACE_SECONDS = 10  # between the interrupt that lets a stage say where it was, and the kill
 
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
@@ -77,9 +81,10 @@ CODE = tuple(path for path in ("src", "tests", "bench") if _holds_code(path))
 FOLDERS = (
     _tests("tidy", 60, is_fast=True),
     _tests("unit", 90, is_fast=True),
-    _tests("conformance", 180),
-    _tests("property", 180),
+    _tests("conformance", 300),
+    _tests("property", 240),
     _tests("integration", 300),
+    _tests("network", 240),
     _tests("scenario", 240),
     _tests("security", 180),
     _tests("report", 240),
@@ -112,30 +117,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not set(options.names) <= set(known):
         parser.error(f"the stages here are: {', '.join(known)}")
     names = options.names or known
-    results = [run(stage, options.verbose) for stage in STAGES if stage.name in names]
+    chosen = [stage for stage in STAGES if stage.name in names]
+    with ThreadPoolExecutor(1 if options.verbose else AT_ONCE) as threads:
+        begun = [threads.submit(run, stage, options.verbose) for stage in chosen]
+        try:
+            results = [each.result() for each in begun]
+        except BaseException:
+            _interrupted.set()
+            threads.shutdown(cancel_futures=True)
+            raise
     _print_table(results)
     failed = sum(result.failed for result in results)
     print(f"\n{sum(result.passed for result in results)} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
+_interrupted = threading.Event()
+_printing = threading.Lock()
+
+
 def run(stage: Stage, verbose: bool) -> Result:
     """Run one stage; print one line, and its output if it failed or was asked for."""
-    print(f"{stage.name:<12}", end="\n" if verbose else "", flush=True)
     if shutil.which(stage.tool, path=SEARCH_PATH) is None:
         note = f"{stage.tool} is missing: {stage.remedy}"
         missing = Result(stage, "NOT RUN", failed=int(IN_CI), note=note)
-        print(_summary(missing), flush=True)
+        _print(stage, missing)
         return missing
     started = time.monotonic()
     with tempfile.NamedTemporaryFile() as log:
         exit_code = _execute(stage, log.name, sys.stdout.write if verbose else None)
         output = Path(log.name).read_text(errors="replace")
     result = _judge(stage, exit_code, output, time.monotonic() - started)
-    print(f"{stage.name:<12}{_summary(result)}" if verbose else _summary(result), flush=True)
-    if result.failed and not verbose:
-        print(output.rstrip(), flush=True)
+    _print(stage, result, "" if verbose else output)
     return result
+
+
+def _print(stage: Stage, result: Result, output: str = "") -> None:
+    with _printing:
+        print(f"{stage.name:<12}{_summary(result)}", flush=True)
+        if result.failed and output:
+            print(output.rstrip(), flush=True)
 
 
 def _execute(stage: Stage, log: str, echo: Callable[[str], object] | None) -> int | None:
@@ -148,6 +169,8 @@ def _execute(stage: Stage, log: str, echo: Callable[[str], object] | None) -> in
         deadline = time.monotonic() + stage.cap_seconds
         try:
             while process.poll() is None and time.monotonic() < deadline:
+                if _interrupted.is_set():
+                    raise KeyboardInterrupt
                 time.sleep(0.05)
                 if echo:
                     echo(source.read())

@@ -25,13 +25,17 @@ CLOCKS = frozenset({"src/firstry/stores/clock.py"})
 
 BROAD_EXCEPTS = {
     "src/firstry/scheduler/attempt.py": 1,
+    "src/firstry/scheduler/settler.py": 1,
     "src/firstry/cli/main.py": 1,
     "src/firstry/sim/world_loop.py": 1,
     "src/firstry/sim/world_task.py": 1,
 }
 """How many `except Exception` a module may hold: one where an attempt meets the unexpected,
 one at the door of the process, which has to exit with a code and without a stack; and where
-the simulation's tasks and futures hand on whatever their work raised."""
+futures, of the settler and of the simulation's tasks, hand on whatever their work raised."""
+
+BUILT_AT_IMPORT = frozenset({"src/firstry/stores/sql/postgres/statement.py"})
+"""Where functions put statements together, once, from constants of the same module."""
 
 SETTINGS = frozenset({"src/firstry/config.py"})
 """Modules that may read the environment."""
@@ -165,7 +169,7 @@ def constant_sql(path: str, tree: ast.Module) -> Iterator[Finding]:
     A name counts as a statement put together if the same module assigns it one. Where
     the statements live, constants may share named pieces; functions may build nothing.
     """
-    if not path.startswith("src/firstry/stores/"):
+    if not path.startswith("src/firstry/stores/") or path in BUILT_AT_IMPORT:
         return
     advice = "name the SQL as a constant and bind its values"
     if path.endswith("/statement.py"):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from firstry.stores.sql.postgres.store import CHANNEL
+from firstry.stores.sql.postgres.store import LISTEN
 
 LISTEN_SECONDS = 1.0
 RETRY_SECONDS = 5.0
@@ -46,7 +46,7 @@ class Listener:
             keepalives_count=3,
             application_name="firstry listener",
         ) as connection:
-            connection.execute(f"LISTEN {CHANNEL}")
+            connection.execute(LISTEN)
             while not self._stopped.is_set():
                 for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                     self._ring()

@@ -11,6 +11,7 @@ here is seen at once and not lent, so a restarted server costs no request.
 import select
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -46,6 +47,7 @@ class Pool:
         self._failures = 0
         self._failure: FirstryError | None = None
         self._is_closed = False
+        weakref.finalize(self, _close_all, self._idle)  # for who forgets to close
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -66,10 +68,8 @@ class Pool:
         """Close the connections; those that are lent close when they come back."""
         with self._changed:
             self._is_closed = True
-            idle, self._idle = self._idle, []
+            _close_all(self._idle)
             self._changed.notify_all()
-        for _, connection in idle:
-            self._drop(connection)
 
     def _take(self) -> Connection:
         """Return a connection that the server has not closed; raise after `WAIT_SECONDS`."""
@@ -140,9 +140,14 @@ class Pool:
             self._drop(unused)
 
     def _drop(self, connection: Connection) -> None:
-        self._made_at.pop(connection, None)
-        with suppress(psycopg.Error):
-            connection.close()
+        del self._made_at[connection]
+        connection.close()
+
+
+def _close_all(idle: list[tuple[float, Connection]]) -> None:
+    while idle:
+        _, connection = idle.pop()
+        connection.close()
 
 
 def _is_over(connection: Connection) -> bool:

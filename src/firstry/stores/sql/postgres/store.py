@@ -35,14 +35,19 @@ from firstry.stores.sql.store import SqlStore
 CLOCK_MILLISECONDS = 1000
 """The high-water mark follows no closer than this: one row for all writers is not to be hot."""
 
-CHANNEL = "firstry_due"
-"""Where waiting workers are told that something has become due."""
+LISTEN = "LISTEN firstry_due"
+NOTIFY = "NOTIFY firstry_due"
+"""How waiting workers are told that something has become due."""
 
 _SEE = "SELECT set_config('firstry.tenants', %(tenants)s, true)"
 _SEE_ALL = "SELECT set_config('firstry.scope', 'all', true), firstry_sees_all() AS sees_all"
 _LOCK = """
 SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%(cloud_ids)b)
 ORDER BY cloud_id FOR NO KEY UPDATE
+"""
+_LOCK_FREE = """
+SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%(cloud_ids)b)
+ORDER BY cloud_id FOR NO KEY UPDATE SKIP LOCKED
 """
 _MOVE_CLOCK = """
 UPDATE store_clock SET high_water_at = %(now)b WHERE only_row = (
@@ -136,7 +141,7 @@ class PostgresSession:
 
     def ring(self) -> None:
         with mapped_errors():
-            self._connection.execute(f"NOTIFY {CHANNEL}")
+            self._connection.execute(NOTIFY)
 
     def commit(self) -> None:
         try:
@@ -153,7 +158,7 @@ class PostgresSession:
         and the other is told to begin again.
         """
         values = {"cloud_ids": [tenant.cloud_id for tenant in tenants]}
-        lock = _LOCK + (" SKIP LOCKED" if skip_locked else "")
+        lock = _LOCK_FREE if skip_locked else _LOCK
         with mapped_errors(), self._connection.pipeline():
             _see(self._connection, tenants)
             held = self._connection.execute(lock, values, binary=True)
