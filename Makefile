@@ -9,7 +9,8 @@ VENV := .venv
 RUN := $(VENV)/bin
 
 # Debian packages that some stages of `make test` need; `make ci` installs them.
-SYSTEM_PACKAGES := chromium fonts-crosextra-caladea fonts-inter fonts-jetbrains-mono
+SYSTEM_PACKAGES := chromium fonts-crosextra-caladea fonts-inter fonts-jetbrains-mono gcc libc6-dev \
+	poppler-utils prometheus qpdf spin
 
 # The first Python on PATH that runs and is new enough; empty if there is none.
 FIND_PYTHON = for python in python3.11 python3 python3.14 python3.13 python3.12; do \
@@ -41,8 +42,9 @@ bench: setup ## measure firstry against its peers and against the raw limit
 	@$(RUN)/python -m bench
 
 picture: setup ## make the pictures in docs/images anew, in a real Chromium
-	@$(RUN)/pytest --quiet tests/browser -k picture
+	@$(RUN)/pytest --quiet tests/browser -k "picture_of_the_readme or light_dark"
 	@cp build/screens/report.png docs/images/report.png
+	@mkdir -p docs/images/jira && cp build/screens/jira/*.png docs/images/jira/
 
 ci: system ## what continuous integration runs: system packages, then make test
 	@$(MAKE) --no-print-directory test
@@ -54,7 +56,8 @@ lock: ## pin the dependencies of pyproject.toml anew (needs uv)
 		pyproject.toml --output-file requirements.lock
 
 clean: ## remove the environment and every cache
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist \
+		forge-app/node_modules forge-app/static/*/dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A new lock means a new environment, so that nothing stays in it unpinned.

@@ -85,14 +85,22 @@ FOLDERS = (
     _tests("property", 240),
     _tests("integration", 300),
     _tests("network", 240),
-    _tests("scenario", 240),
-    _tests("security", 180),
-    _tests("report", 240),
+    _tests("postgres", 300),
+    _tests("interleaving", 180),
+    _tests("restart", 180),
+    _tests("scenario", 400),
+    _tests("security", 300),
+    _tests("report", 400),
+    replace(
+        _tests("pdf", 60),
+        tool="qpdf",
+        remedy="install qpdf and poppler-utils (Debian: make system)",
+    ),
     _tests("sim", 180),
     _tests("crash", 300),
     _tests("simulation", 420),
     replace(
-        _tests("browser", 180), tool="chromium", remedy="install chromium (Debian: make system)"
+        _tests("browser", 480), tool="chromium", remedy="install chromium (Debian: make system)"
     ),
     _tests("docs", 120),
 )
@@ -102,6 +110,20 @@ STAGES = (
     _tool("types", 240, "mypy", *CODE),
     _tool("imports", 60, "lint-imports", "--no-logo"),
     _tests("doctest", 60, "--doctest-modules", "src", is_fast=True),
+    Stage(
+        "spec",
+        ("python", "spec/check.py"),
+        240,
+        tool="spin",
+        remedy="install spin and gcc (Debian: make system)",
+    ),
+    Stage(
+        "forge-app",
+        ("npm", "--prefix", "forge-app", "run", "--silent", "gate"),
+        600,
+        tool="npm",
+        remedy="install Node.js 20.19 or newer with npm",
+    ),
     *(stage for stage in FOLDERS if _holds_code(f"tests/{stage.name}")),
 )
 

@@ -77,6 +77,7 @@ class Service:
     vault: Vault
     runner: Runner
     transport: HttpTransport
+    client: JiraClient
     operators: Operators
 
     def close(self) -> None:
@@ -126,7 +127,8 @@ def build_service(settings: Settings, simulated: Clock | None = None) -> Service
     settle = GroupSettler(store, policy).settle
     parts = Parts(store, clock, evidence, telemetry, policy, time.sleep, signer, settle)
     operators = operators_of(store, clock, parts.policy)
-    return Service(settings, parts, vault, Runner(parts, ATTEMPT_SLOTS), transport, operators)
+    runner = Runner(parts, ATTEMPT_SLOTS)
+    return Service(settings, parts, vault, runner, transport, client, operators)
 
 
 def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callable[[], None]]:
@@ -145,10 +147,8 @@ def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callab
     remote = Remote(
         parts, service.vault, verifier, service.runner, settings.answer_within.total_seconds()
     )
-    client = JiraClient(service.transport, parts.clock, time.sleep, random.SystemRandom())
     publisher = ReportPublisher(parts.store.public_keys)
-    page = Page(parts, verifier, JiraPermission(client), service.runner, publisher)
-
+    page = Page(parts, verifier, JiraPermission(service.client), service.runner, publisher)
     bulk = BulkRunner(service.operators.bulk, parts.telemetry, f"bulk-{secrets.token_hex(4)}")
     api = Api(_api_parts(service, publisher, bulk), __version__)
     bulk.start()

@@ -136,6 +136,62 @@ def test_the_themes_differ_and_the_reader_chooses(browser: Browser, folder: Path
     assert len(set(seen)) == 2
 
 
+JIRA = {
+    "light": {
+        "--ds-surface": "#FFFFFF",
+        "--ds-surface-sunken": "#F8F8F8",
+        "--ds-text": "#292A2E",
+        "--ds-text-subtle": "#505258",
+        "--ds-border": "#0B120E24",
+        "--ds-border-bold": "#7D818A",
+        "--ds-font-family-body": '"Atlassian Sans", ui-sans-serif, sans-serif',
+    },
+    "dark": {
+        "--ds-surface": "#1F1F21",
+        "--ds-surface-sunken": "#18191A",
+        "--ds-text": "#CECFD2",
+        "--ds-text-subtle": "#A9ABAF",
+        "--ds-border": "#E3E4F21F",
+        "--ds-border-bold": "#7E8188",
+        "--ds-font-family-body": '"Atlassian Sans", ui-sans-serif, sans-serif',
+    },
+}
+"""Design tokens as Jira sets them on the root of a page, by its theme."""
+SET_TOKENS = """([theme, tokens]) => {
+    document.documentElement.dataset.colorMode = theme;
+    for (const [name, value] of Object.entries(tokens))
+        document.documentElement.style.setProperty(name, value);
+}"""
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("opened", [("real", 1280, "light")], indirect=True, ids=named)
+def test_inside_jira_its_design_tokens_decide(opened: Opened, screens: Path, theme: str) -> None:
+    """Whatever the system prefers; every colour and the font are then Jira's, and axe is clean."""
+    opened.page.emulate_media(color_scheme="dark" if theme == "light" else "light")
+    opened.page.evaluate(SET_TOKENS, [theme, JIRA[theme]])
+    looks = "getComputedStyle(document.querySelector('{}')).{}"
+    tokens = JIRA[theme]
+    assert hex_of(opened.value(looks.format("body", "backgroundColor"))) == tokens["--ds-surface"]
+    assert hex_of(opened.value(looks.format("body", "color"))) == tokens["--ds-text"]
+    assert hex_of(opened.value(looks.format(".lead", "color"))) == tokens["--ds-text-subtle"]
+    assert (
+        hex_of(opened.value(looks.format("pre", "backgroundColor")))
+        == (tokens["--ds-surface-sunken"])
+    )
+    assert "Atlassian Sans" in opened.value(looks.format("body", "fontFamily"))
+    assert opened.value(looks.format("html", "colorScheme")) == theme
+    opened.page.evaluate(AXE)
+    found = opened.value(f"axe.run({{runOnly: {json.dumps(RULES)}}})")
+    assert [v["id"] for v in (*found["violations"], *found["incomplete"])] == []
+    opened.page.screenshot(path=screens / f"jira-{theme}.png", full_page=True)
+
+
+def hex_of(colour: str) -> str:
+    """Return `rgb(1, 2, 3)` as it is written in a style sheet."""
+    return "#" + "".join(f"{int(part):02X}" for part in re.findall(r"\d+", colour))
+
+
 def test_paper_is_white_in_both_themes(browser: Browser, folder: Path) -> None:
     page = browser.new_page(color_scheme="dark")
     page.goto((folder / "real.html").as_uri())

@@ -10,7 +10,7 @@ from typing import Any
 from docs.page import source_of
 
 PATH = "forge-app/manifest.yml"
-_KEY = re.compile(r"([A-Za-z]+):(?: (.+))?")
+_KEY = re.compile(r"([A-Za-z]+(?::[A-Za-z]+)?):(?: (.+))?")
 _SCALARS = {"true": True, "false": False}
 
 

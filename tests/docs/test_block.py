@@ -28,7 +28,7 @@ from firstry.domain.tenant import Tenant
 from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_key import KeyRing
-from firstry.stores.sql.migration import upgrade
+from firstry.stores.sql.sqlite.migration import upgrade
 from support.command import command
 from support.service import StillClock, World
 
@@ -99,8 +99,10 @@ def _handed_over(folder: Path) -> Iterator[Stage]:
     stranger.mkdir()
     report_id = report_id_of(Tenant.from_row(SITE), Trigger("AUTO_12H"), 1)
     with _served(makers) as stage:
-        words = ["reports", "export", report_id, "--output", str(stranger / "report.json")]
-        assert command(makers, stage.environ, *words).code == 0
+        for format_ in ("json", "pdf"):
+            words = ["reports", "export", report_id, "--format", format_]
+            words += ["--output", str(stranger / f"report.{format_}")]
+            assert command(makers, stage.environ, *words).code == 0
         words = ["keys", "publish", "--output", str(stranger / "firstry-keys.json")]
         assert command(makers, stage.environ, *words).code == 0
     yield Stage(stranger)

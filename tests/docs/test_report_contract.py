@@ -108,11 +108,11 @@ def test_the_errors_are_those_of_the_code() -> None:
         if isinstance(kind, type) and issubclass(kind, errors.FirstryError)
     }
     rows = PAGE.table("error", "exit").rows
-    assert len(rows) == 4
+    assert len(rows) == 5
     for row in rows:
         assert int(row[1]) == exit_of(kinds[code(row[0])](""))
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    for format_, name in ((Format.JSON, "JSON"), (Format.HTML, "page")):
+    for format_, name in ((Format.JSON, "JSON"), (Format.HTML, "page"), (Format.PDF, "PDF")):
         assert f"the {name} would be longer than {LONGEST[format_] // 1024**2} MiB" in PAGE.text

@@ -89,7 +89,8 @@ def _entry_kinds() -> Iterator[str]:
     for path in (ROOT / "src" / "firstry").rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Entry":
+            made_by = ("Entry", "order.entry")
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in made_by:
                 yield from _names(node.args[0], tree)
 
 

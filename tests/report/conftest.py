@@ -1,5 +1,6 @@
 """Fixtures of the reports: a world in which reports were made, and its published keys."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from firstry.domain.record import StoredReport
+from firstry.exports.key import published
 from firstry.sim.platform_key import KeyRing
 from support.service import World
+from support.signing import PUBLIC_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,20 @@ def a_made_report(folder: Path, ring: KeyRing) -> Iterator[Made]:
         report = world.parts.store.report(report_id)
         assert report is not None
         yield Made(world, report, folder / "firstry-keys.json")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """The file that the tests' key is published in; not beside the reports."""
+    path = tmp_path / "keys" / "firstry-keys.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(published([PUBLIC_KEY])))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for reports, still empty."""
+    path = tmp_path / "reports"
+    path.mkdir()
+    return path

@@ -16,6 +16,7 @@ from firstry.domain.errors import (
     HtmlExportFailed,
     InputInvalid,
     JsonExportFailed,
+    PdfExportFailed,
     ReportInvalid,
 )
 from firstry.domain.policy import Trigger
@@ -104,6 +105,7 @@ def test_json_section_d_is_complete() -> None:
     [
         (Format.JSON, "firstry-trust-report-AUTO_12H-2026-01-01.json"),
         (Format.HTML, "firstry-trust-report-AUTO_12H-2026-01-01.html"),
+        (Format.PDF, "firstry-trust-report-AUTO_12H-2026-01-01.pdf"),
     ],
 )
 def test_the_name_says_trigger_date_and_format(format_: Format, name: str) -> None:
@@ -129,6 +131,23 @@ def test_html_has_a_size_limit() -> None:
     with pytest.raises(HtmlExportFailed) as refused:
         exports.refuse_oversized((big,), Format.HTML)
     assert refused.value.code == "HTML_EXPORT_ERROR"
+
+
+def test_pdf_has_a_size_limit() -> None:
+    assert LONGEST[Format.PDF] == 50 * 1024 * 1024
+    big = exports.File("", b"x" * (LONGEST[Format.PDF] + 1))
+    with pytest.raises(PdfExportFailed) as refused:
+        exports.refuse_oversized((big,), Format.PDF)
+    assert refused.value.code == "PDF_EXPORT_ERROR"
+
+
+@pytest.mark.parametrize("name", varied())
+def test_the_pdf_export_is_one_file(name: str) -> None:
+    [file] = export(varied()[name], Format.PDF, KEYS)
+    assert file.suffix == ""
+    assert file.content.startswith(b"%PDF-1.7")
+    assert file.content.rstrip().endswith(b"%%EOF")
+    assert file == export(varied()[name], Format.PDF, KEYS)[0]
 
 
 @pytest.mark.parametrize("name", varied())
@@ -263,6 +282,17 @@ def test_the_command_writes_a_page(made: Made, tmp_path: Path) -> None:
     )
     assert (ran.code, ran.out.splitlines()[0]) == (0, str(target))
     assert made.report.digest in target.read_text("utf-8")
+
+
+def test_the_command_writes_a_pdf_that_verifies(made: Made, tmp_path: Path) -> None:
+    words = ("reports", "export", made.report.report_id, "--format", "pdf", "--output")
+    ran = made.world.command(*words, str(tmp_path), "--json")
+    path = tmp_path / file_name(made.report, Format.PDF)
+    assert (ran.code, ran.json()["files"]) == (0, [str(path)])
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    checked = made.world.command("verify", str(path), "--key", str(made.keys), "--json")
+    assert (checked.code, checked.json()["verified"]) == (0, True)
+    assert checked.json()["reports"][0]["digest"] == made.report.digest
 
 
 def test_the_command_says_that_there_is_no_report(made: Made, tmp_path: Path) -> None:

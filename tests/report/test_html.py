@@ -130,7 +130,11 @@ def test_every_text_of_the_page_is_from_the_json_or_from_our_wording(name: str) 
     """No derived figure: a number on the page is a number of the report."""
     values = {str(leaf.value) for leaf in leaves(document(REPORTS[name]))}
     ours = {text for text in texts_of(wording) if text}
-    extra = {REPORTS[name].digest, "s-test", f"firstry verify {NAME} --key firstry-keys.json"}
+    commands = {
+        f"firstry verify {file} --key firstry-keys.json"
+        for file in (NAME, NAME.replace(".json", ".pdf"))
+    }
+    extra = {REPORTS[name].digest, "s-test", *commands}
     title = page(name).all("title")[0].text
     strange = set(page(name).texts) - values - ours - extra - {title}
     assert strange == set()

@@ -2,48 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from firstry.domain.ledger import Head
 from firstry.exports.key import pem_of, published
-from support.command import Ran, command
 from support.report import HEAD, claim_of, document, forecast_report, signed, smallest, written
 from support.signing import PUBLIC_KEY, SIGNER
+from support.verifying import failures, verify
 
 A, TEXT = "/sections/A", "disclosure/disclosure_text"
 SEED = "s-test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    path = tmp_path / "keys" / "firstry-keys.json"
-    path.parent.mkdir()
-    path.write_text(json.dumps(published([PUBLIC_KEY])))
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "reports"
-    path.mkdir()
-    return path
-
-
-def verify(*words: object, environ: Mapping[str, str] | None = None, at: Path = Path("/")) -> Ran:
-    return command(at, environ or {}, "verify", *map(str, words))
-
-
-def failures(ran: Ran) -> dict[str, list[tuple[str, str]]]:
-    """Return file name and place of each finding of the one report, by its check."""
-    [report] = ran.json()["reports"]
-    return {
-        check["check"]: [(Path(f["file"]).name, f["place"]) for f in check["findings"]]
-        for check in report["checks"]
-        if check["findings"]
-    }
 
 
 def test_a_report_verifies(folder: Path, keys: Path) -> None:

@@ -32,6 +32,7 @@ from support.command import bare_environment
 from support.crash_child import DIED_AT, ERRORS, Order, obey
 from support.database import Database
 from support.invariants import breaches_of, snapshot
+from support.postgres_rows import database_in
 from support.service import SECRETS
 from support.wire import Answer, exchange, until
 
@@ -45,9 +46,12 @@ PROCESSES.set_forkserver_preload(
         "uvicorn.lifespan.off",
         "uvicorn.protocols.http.httptools_impl",
         "uvicorn.server",
+        "psycopg_pool",
         "firstry.cli.main",
         "firstry.sim.platform",
         "firstry.sim.time",
+        "firstry.stores.sql.postgres.store",
+        "firstry.stores.sql.sqlite.store",
         "firstry.wiring",
     ]
 )
@@ -66,18 +70,25 @@ class Serving:
 class Yard:
     """One database, one clock, one platform; the service comes and goes. A context manager."""
 
-    def __init__(self, folder: Path, keys: KeyRing, *, begin: timedelta = timedelta()) -> None:
-        """`begin` is where the clock starts, seen from the host's."""
+    def __init__(
+        self,
+        folder: Path,
+        keys: KeyRing,
+        kind: str = "sqlite",
+        *,
+        begin: timedelta = timedelta(),
+    ) -> None:
+        """`kind` is the database's; `begin` is where the clock starts, seen from the host's."""
         self.folder = folder
         self.clock = SimulatedClock(folder / "time")
         self.clock.advance(begin)
         self._rng = Random(23)
         self.platform = Platform(self._rng, keys)
         self.simulator = SimulatorServer(self.platform, clock=self.clock.now)
-        self.database = Database(folder / "firstry.db")
+        self.database = database_in(folder, kind)
         self._started: list[BaseProcess] = []
         self.environ = bare_environment() | {
-            "FIRSTRY_DATABASE_URL": f"sqlite:///{self.database.path}",
+            "FIRSTRY_DATABASE_URL": self.database.url,
             "FIRSTRY_FORGE_JWKS_URL": self.simulator.jwks_url,
             "FIRSTRY_FORGE_API_HOSTS": self.simulator.api_host,
             "FIRSTRY_FORGE_APP_ID": APP_ID,

@@ -13,7 +13,8 @@ from typing import Any
 
 import apsw
 
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.sqlite.store import SqliteStore
+from firstry.stores.sql.store import SqlStore
 
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
 
@@ -23,6 +24,11 @@ class Database:
     """One database file and what stands in it."""
 
     path: Path
+
+    @property
+    def url(self) -> str:
+        """As a service is told of it."""
+        return f"sqlite:///{self.path}"
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Return what a query finds, each row by its column names."""
@@ -88,7 +94,7 @@ class Database:
         beside = sorted(self.path.parent.glob(self.path.name + "*"))
         return {file.name: file.read_bytes() for file in beside}
 
-    def store(self) -> SqliteStore:
+    def store(self) -> SqlStore:
         """Return a store on the file; close it."""
         return SqliteStore(self.path)
 

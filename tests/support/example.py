@@ -14,20 +14,36 @@ import tempfile
 from pathlib import Path
 
 from firstry.domain.canonical import digest_of
-from firstry.exports.document import document_of
-from firstry.exports.html import render
+from firstry.domain.instant import parse_instant
+from firstry.domain.policy import Trigger
+from firstry.domain.record import StoredReport
+from firstry.domain.tenant import Tenant
 from firstry.exports.key import FILE_NAME
-from firstry.exports.signature import read_envelope
+from firstry.exports.rendering import html_of, pdf_of
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 TAKEN = (("larch", "AUTO_24H"), ("marlin", "AUTO_12H"), ("pebble", "AUTO_12H"))
 
 
-def page_of(report: Path) -> str:
-    """Return the page of an exported report, as the export would draw it."""
+def stored(report: Path) -> StoredReport:
+    """Return an exported report as it lies in a store."""
     body = report.read_bytes()
-    key_id = read_envelope(report.with_name(f"{report.name}.dsse").read_bytes()).key_id
-    return render(document_of(json.loads(body), digest_of(body), key_id, report.name))
+    document = json.loads(body)
+    return StoredReport(
+        report_id=document["report_id"],
+        tenant=Tenant.from_row(document["cloud_id"]),
+        trigger=Trigger(document["trigger"]),
+        revision=1,
+        generated_at=parse_instant(document["generated_at"]),
+        digest=digest_of(body),
+        body=body,
+        envelope=report.with_name(f"{report.name}.dsse").read_bytes(),
+    )
+
+
+def renderings(report: Path) -> dict[str, bytes]:
+    """Return page and PDF of an exported report, as the export would draw them, by suffix."""
+    return {".html": html_of(stored(report)), ".pdf": pdf_of(stored(report))}
 
 
 def take_from_demo() -> None:
@@ -60,5 +76,6 @@ if __name__ == "__main__":
     if parser.parse_args().demo:
         take_from_demo()
     for report in reports():
-        report.with_suffix(".html").write_text(page_of(report), "utf-8")
+        for suffix, content in renderings(report).items():
+            report.with_suffix(suffix).write_bytes(content)
         print(report)

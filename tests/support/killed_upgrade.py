@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from firstry.stores.sql.migration import upgrade
+from firstry.stores.sql.sqlite.migration import upgrade
 
 
 def main(path: str, statement: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -60,7 +60,7 @@ class PostgresRows(Database):
     def locked(self, how: str = "EXCLUSIVE") -> Iterator[None]:
         """Hold every tenant, so that nobody else can write any."""
         with psycopg.connect(self.place.admin_url) as connection:
-            connection.execute(f"LOCK TABLE tenant IN {how} MODE".encode())
+            connection.execute(f"LOCK TABLE tenant IN {how} MODE")
             yield
 
     @contextmanager
@@ -75,5 +75,5 @@ def database_in(folder: Path, kind: str) -> Database:
     return Database(path) if kind == "sqlite" else PostgresRows(path, new_service_database())
 
 
-def _psycopg(text: str) -> LiteralString:
-    return cast(LiteralString, text.replace("?", "%s"))
+def _psycopg(text: str) -> str:
+    return text.replace("?", "%s")

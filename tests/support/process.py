@@ -122,15 +122,19 @@ class Fleet:
     The clock runs on from where it is set, in this process and in theirs.
     """
 
-    def __init__(self, folder: Path, keys: KeyRing, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, keys: KeyRing, database: Database | None = None, **settings: str
+    ) -> None:
+        """`database` is a SQLite file in the folder unless it is given."""
         self.folder = folder
         self.clock = SimulatedClock(folder / "clock")
         self._rng = Random(23)
         self.platform = Platform(self._rng, keys)
         self.simulator = SimulatorServer(self.platform, clock=self.clock.now)
         self.path = folder / "firstry.db"
-        self.database = Database(self.path)
-        self.environ = environment_of(self.simulator, self.path, settings)
+        self.database = database or Database(self.path)
+        own = {"DATABASE_URL": self.database.url}
+        self.environ = environment_of(self.simulator, self.path, own | settings)
         self._serving: list[Serving] = []
 
     def __enter__(self) -> Self:

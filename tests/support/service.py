@@ -31,7 +31,7 @@ from firstry.sim.platform import APP_ID, Platform
 from firstry.sim.platform_event import installed_event
 from firstry.sim.platform_key import JSONObject, KeyRing
 from firstry.sim.server import SimulatorServer
-from firstry.wiring import ATTEMPT_SLOTS, Service, build_service, build_web, policy_of
+from firstry.wiring import ATTEMPT_SLOTS, Operators, Service, build_service, build_web, policy_of
 from support.call import INSTALL, TICK, Door
 from support.command import Ran, command, settings_of
 from support.database import Database
@@ -115,7 +115,8 @@ class World:
     """One service, one platform with its sites, one clock. Use it as a context manager.
 
     `settings` are environment variables without their prefix. `refit` may put a
-    part of the test's own behind a port before the service starts.
+    part of the test's own behind a port before the service starts. `database` is a
+    SQLite file in the folder unless it is given.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class World:
         clock: StillClock | None = None,
         real_clock: Clock | None = None,
         refit: Refit | None = None,
+        database: Database | None = None,
         **settings: str,
     ) -> None:
         self.folder = folder
@@ -136,8 +138,9 @@ class World:
         self.simulator = SimulatorServer(self.platform, clock=self._clock.now)
         self._refit = refit
         self.path = folder / "firstry.db"
-        self.database = Database(self.path)
-        self.environ = environment_of(self.simulator, self.path, settings)
+        self.database = database or Database(self.path)
+        own = {"DATABASE_URL": self.database.url}
+        self.environ = environment_of(self.simulator, self.path, own | settings)
 
     def __enter__(self) -> Self:
         self.simulator.start()
@@ -223,6 +226,11 @@ class World:
     def parts(self) -> Parts:
         """What the service's attempts run on, for acts at the world's own time."""
         return self._service.parts
+
+    @property
+    def operators(self) -> Operators:
+        """What the service's operators see and turn."""
+        return self._service.operators
 
     def worker_once(self) -> None:
         """Let a worker of this service make its passes."""

@@ -4,8 +4,9 @@ import os
 import shlex
 import tempfile
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
@@ -15,6 +16,7 @@ from firstry.sim.platform_key import KeyRing
 from firstry.sim.world import Kind, Run, run
 from firstry.sim.world_fault import Mishap, Tally, missed
 from support.judge import WorldJudge
+from support.postgres_service import new_service_database
 
 IN_MEMORY = Path("/dev/shm")
 """Where a database costs no disk, on machines that have it: no world outlives its process."""
@@ -45,8 +47,8 @@ class Sum:
 
 
 def kind_of(seed: int) -> Kind:
-    """Return the store beneath the world of a seed: one after the other."""
-    return Kind.SQLITE if seed % 2 else Kind.MEMORY
+    """Return the store beneath the world of a seed: every fourth has SQLite, which costs twice."""
+    return Kind.SQLITE if seed % 4 == 3 else Kind.MEMORY
 
 
 def again(seed: int, kind: Kind) -> str:
@@ -64,9 +66,27 @@ def world(
 ) -> Run:
     """Let one world happen, in a folder of its own."""
     place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="firstry-world-", dir=place) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="firstry-world-", dir=place) as folder,
+        _url(kind) as url,
+    ):
         keys, judge = _keys(), WorldJudge()
-        return run(seed, kind, Path(folder), keys, judge, keeps_notes=keeps_notes, only=only)
+        return run(
+            seed, kind, Path(folder), keys, judge, keeps_notes=keeps_notes, only=only, url=url
+        )
+
+
+@contextmanager
+def _url(kind: Kind) -> Iterator[str]:
+    """Lend a database with the schema where the kind of store needs one."""
+    if kind is not Kind.POSTGRES:
+        yield ""
+        return
+    database = new_service_database()
+    try:
+        yield database.url
+    finally:
+        database.cluster.drop(database.name)
 
 
 def worlds(seeds: Iterable[int], processes: int | None = None) -> Sum:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from firstry.stores.sql.migration import upgrade
+from firstry.stores.sql.sqlite.migration import upgrade
 
 
 def main(path: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firstry.domain.errors import FirstryError
 from firstry.domain.tenant import Tenant
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.sqlite.store import SqliteStore
 from support.domain import at, claim_at
 
 

@@ -12,7 +12,7 @@ from firstry.cli.output import Output
 from firstry.cli.session import opened_store
 from firstry.cli.show import report_json, reports_text
 from firstry.config import Settings
-from firstry.domain.errors import NoReport, ReportInvalid
+from firstry.domain.errors import InputInvalid, NoReport, ReportInvalid
 from firstry.domain.record import StoredReport
 from firstry.domain.tenant import Tenant
 from firstry.exports.format import Format, file_name
@@ -36,7 +36,7 @@ def list_reports(
     output: Output = context.obj
     with opened_store() as (_, store):
         who = Tenant.from_operator(tenant) if tenant else None
-        reports = store.reports(who, after or None, limit)
+        reports = store.reports(who, (after and _printable(after)) or None, limit)
     following = reports[-1].report_id if len(reports) == limit else None
     document = {"reports": [report_json(report) for report in reports], "next": following}
     more = f"\nmore: firstry reports list --after {following}" if following else ""
@@ -84,10 +84,16 @@ def export(
 
 
 def _found(store: Store, report_id: str) -> StoredReport:
-    report = store.report(report_id)
+    report = store.report(_printable(report_id))
     if report is None:
         raise NoReport(f"there is no report {report_id}", "see `firstry reports list`")
     return report
+
+
+def _printable(report_id: str) -> str:
+    if not report_id.isprintable():
+        raise InputInvalid(f"{report_id!r} is no report id", "see `firstry reports list`")
+    return report_id
 
 
 @contextmanager

@@ -7,11 +7,12 @@ lease, a worker that dies at any later point has spent its attempt and the next
 one waits as after a failure (I4, I6, I7).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from firstry.domain.cancel import cancelled, is_presumed_uninstalled, presumption_entry
 from firstry.domain.canonical import Json
+from firstry.domain.copy import replace
 from firstry.domain.due import Due, Quiet, Reason, decide, end_of, has_ends, switched_on
 from firstry.domain.instant import iso
 from firstry.domain.ledger import SCHEDULER, Entry, Head

@@ -7,12 +7,13 @@ tested without a database, and is the same on every store (decision 0003).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from firstry.domain.canonical import Json
+from firstry.domain.copy import replace
 from firstry.domain.ledger import Actor, Entry, Head, SealedEntry, seal
 from firstry.domain.milestone import Milestone
 from firstry.domain.policy import Trigger
@@ -93,7 +94,10 @@ class TenantRecord:
 
     def milestone(self, trigger: Trigger, revision: int) -> Milestone | None:
         """Return the milestone with this key, or None."""
-        return next((m for m in self.milestones if m.key == (trigger, revision)), None)
+        for each in self.milestones:
+            if each.trigger == trigger and each.revision == revision:
+                return each
+        return None
 
     def latest(self, trigger: Trigger) -> Milestone | None:
         """Return the highest revision of `trigger`, or None."""

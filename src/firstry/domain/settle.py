@@ -7,11 +7,12 @@ outcome is the answer (`Settled.is_repeat`). So a settle may be sent again with
 the same bytes as often as needed, and counts once (I1, I2, I5).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from firstry.domain.claim import Claim, milestone_entry
+from firstry.domain.copy import replace
 from firstry.domain.instant import iso
 from firstry.domain.ledger import Entry
 from firstry.domain.milestone import Act, LastError, Milestone, State, require

@@ -58,7 +58,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One headed part of the document. Its pieces are shown in the order of the fields."""
+    """One headed part of the document. Its pieces are shown in the order of the fields.
+
+    `term` names what its items are, where a rendering shows or says that.
+    """
 
     key: str
     heading: str
@@ -67,12 +70,17 @@ class Part:
     closing: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
     items: tuple[Item, ...] = ()
+    term: str | None = None
     points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole report. `cover` is the first page, the part that gets forwarded."""
+    """A whole report. `cover` is the first page, the part that gets forwarded.
+
+    `language` is that of our words, as BCP 47 has it; `by_number` is only said where a
+    rendering has to write a character by its number.
+    """
 
     title: str
     lead: str
@@ -81,6 +89,8 @@ class Document:
     parts: tuple[Part, ...]
     footer: str
     footer_facts: tuple[Fact, ...]
+    language: str = "en"
+    by_number: str = wording.WRITTEN_BY_NUMBER
 
 
 def document_of(report: Object, digest: str, key_id: str, json_name: str) -> Document:
@@ -98,7 +108,7 @@ def document_of(report: Object, digest: str, key_id: str, json_name: str) -> Doc
         ),
         parts=(
             Part("A", sections["A"]["heading"], items=_collected(sections["A"])),
-            Part("B", sections["B"]["heading"], items=tuple(map(_coverage, _rows(sections)))),
+            _datasets(sections),
             Part("C", sections["C"]["heading"], items=_observations(sections["C"])),
             _forecast(sections["D"]),
             _method(report["evidence"]),
@@ -116,10 +126,11 @@ def document_of(report: Object, digest: str, key_id: str, json_name: str) -> Doc
 
 def our_words(document: Document) -> Iterator[str]:
     """Yield every text of the document that is ours."""
-    yield from (document.title, document.lead, document.footer)
+    yield from (document.title, document.lead, document.footer, document.by_number)
     yield from _of_facts((*document.facts, *document.footer_facts))
     for part in (*document.cover, *document.parts):
         yield from (part.heading, *part.paragraphs, *part.closing, *part.points)
+        yield from (part.term,) if part.term else ()
         yield from _of_facts(part.facts)
         for item in part.items:
             yield item.label
@@ -196,6 +207,11 @@ def _states(sections: Object) -> tuple[Fact, ...]:
     )
 
 
+def _datasets(sections: Object) -> Part:
+    items = tuple(map(_coverage, _rows(sections)))
+    return Part("B", sections["B"]["heading"], items=items, term=wording.DATASET)
+
+
 def _coverage(row: Object) -> Item:
     facts = {wording.STATE: row["availability_state"]}
     if row["missing_reason"] is not None:
@@ -246,7 +262,10 @@ def _verification(digest: str, key_id: str, json_name: str) -> Part:
         "verify",
         wording.VERIFY,
         (first,),
-        commands=(Quoted(f"firstry verify {json_name} --key firstry-keys.json"),),
+        commands=tuple(
+            Quoted(f"firstry verify {name} --key firstry-keys.json")
+            for name in (json_name, f"{json_name.removesuffix('.json')}.pdf")
+        ),
         closing=(last,),
         facts=_quoted({wording.DIGEST: digest, wording.KEY: key_id}),
     )
@@ -258,6 +277,7 @@ def _method(evidence: Object) -> Part:
         wording.METHOD,
         (wording.METHOD_TEXT,),
         items=tuple(_request(label, each["entry"]) for label, each in _cited(evidence)),
+        term=wording.DATASET,
     )
 
 
@@ -290,7 +310,12 @@ def _evidence(evidence: Object) -> Part:
     facts = {wording.LEDGER_SEQUENCE: head["sequence"], wording.LEDGER_HASH: head["hash"]}
     items = tuple(Item(label, facts=_entry(each)) for label, each in _cited(evidence))
     return Part(
-        "evidence", wording.EVIDENCE, (wording.EVIDENCE_TEXT,), facts=_quoted(facts), items=items
+        "evidence",
+        wording.EVIDENCE,
+        (wording.EVIDENCE_TEXT,),
+        facts=_quoted(facts),
+        items=items,
+        term=wording.DATASET,
     )
 
 

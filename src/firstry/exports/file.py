@@ -17,25 +17,31 @@ from firstry.domain.errors import (
     HtmlExportFailed,
     InputInvalid,
     JsonExportFailed,
+    PdfExportFailed,
     ReportInvalid,
 )
 from firstry.domain.ledger import Head
 from firstry.domain.public_key import PublicKey
 from firstry.domain.record import StoredReport
 from firstry.domain.report.signing import statement_of
-from firstry.exports.document import document_of
-from firstry.exports.format import Format, file_name
-from firstry.exports.html import render
+from firstry.exports.format import ENVELOPE_SUFFIX, Format
 from firstry.exports.key import trusted
+from firstry.exports.rendering import html_of, pdf_of
 from firstry.exports.signature import read_envelope
 from firstry.exports.verify import LONGEST_REPORT, verify
 
-ENVELOPE_SUFFIX = ".dsse"
-
-
-LONGEST = {Format.JSON: LONGEST_REPORT, Format.HTML: 50 * 1024 * 1024}
+LONGEST_PAGE = 50 * 1024 * 1024
+LONGEST = {
+    Format.JSON: LONGEST_REPORT,
+    Format.HTML: LONGEST_PAGE,
+    Format.PDF: LONGEST_PAGE,
+}
 """The most bytes that a file of each format may have."""
-FAILED = {Format.JSON: JsonExportFailed, Format.HTML: HtmlExportFailed}
+FAILED = {
+    Format.JSON: JsonExportFailed,
+    Format.HTML: HtmlExportFailed,
+    Format.PDF: PdfExportFailed,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ def export(report: StoredReport, format_: Format, keys: Iterable[PublicKey]) -> 
     """Return the files of `report` in `format_`, the one that gives the name last.
 
     Raises ReportInvalid if the stored report does not verify with `keys`, and
-    JsonExportFailed or HtmlExportFailed if a file would be larger than its format allows.
+    the error of the format if a file would be larger than it allows or cannot be drawn.
     """
     refuse_invalid(report, keys)
     files = _made(report, format_)
@@ -69,7 +75,9 @@ def _made(report: StoredReport, format_: Format) -> tuple[File, ...]:
         case Format.JSON:
             return (File(ENVELOPE_SUFFIX, report.envelope), File("", report.body))
         case Format.HTML:
-            return (File("", _page(report).encode()),)
+            return (File("", html_of(report)),)
+        case Format.PDF:
+            return (File("", pdf_of(report)),)
 
 
 def refuse_invalid(report: StoredReport, keys: Iterable[PublicKey]) -> None:
@@ -129,9 +137,3 @@ def _is_its_row(report: StoredReport) -> bool:
     head = json.loads(report.body)["evidence"]["ledger_head"]
     expected = statement_of(report, Head(head["sequence"], head["hash"]), opened.key_id)
     return opened.statement() == expected
-
-
-def _page(report: StoredReport) -> str:
-    key_id = read_envelope(report.envelope).key_id
-    json_name = file_name(report, Format.JSON)
-    return render(document_of(json.loads(report.body), report.digest, key_id, json_name))

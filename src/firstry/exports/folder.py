@@ -1,4 +1,4 @@
-"""Verify report files: one with its envelope beside it, or a folder of them.
+"""Verify report files: a JSON with its envelope beside it, a PDF, or a folder of them.
 
 A folder says more than its files: an envelope without its report, a report
 without its envelope, and signed reports that cannot both be true are found too.
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstry.domain.errors import InputInvalid
-from firstry.exports.file import ENVELOPE_SUFFIX
+from firstry.exports.file import LONGEST
+from firstry.exports.format import ENVELOPE_SUFFIX, Format
 from firstry.exports.key import FILE_NAME, TrustedKeys
 from firstry.exports.signature import LONGEST_ENVELOPE
 from firstry.exports.verify import LONGEST_REPORT, Verified, verify
@@ -20,7 +21,7 @@ MOST_FILES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One report file with its envelope, and how they were judged."""
+    """One report file with its envelope, and how they were judged. A PDF carries both."""
 
     path: Path
     envelope: Path
@@ -55,6 +56,12 @@ def verify_path(path: Path, signature: Path | None, keys: TrustedKeys) -> Result
     and if a folder holds no report.
     """
     if not path.is_dir():
+        if _is_pdf(path):
+            if signature is not None:
+                raise InputInvalid("--signature goes with a JSON; a PDF carries its own", _WHERE)
+            if not path.is_file():
+                raise InputInvalid(f"there is no file {path}", _WHERE)
+            return Result((_judge_pdf(path, keys),), ())
         envelope = signature or _envelope_of(path)
         for needed in (path, envelope):
             if not needed.is_file():
@@ -65,16 +72,23 @@ def verify_path(path: Path, signature: Path | None, keys: TrustedKeys) -> Result
     return _verify_folder(path, keys)
 
 
-_WHERE = "a report X.json has its envelope beside it as X.json.dsse, or --signature names it"
+_WHERE = (
+    "name a PDF, a folder, or a report X.json that has its envelope beside it as X.json.dsse, "
+    "or whose envelope --signature names"
+)
 
 
 def _verify_folder(folder: Path, keys: TrustedKeys) -> Result:
     files = sorted(each for each in folder.iterdir() if each.is_file())[:MOST_FILES]
     reports = [each for each in files if each.suffix == ".json" and each.name != FILE_NAME]
-    if not reports and not any(each.suffix == ENVELOPE_SUFFIX for each in files):
+    pdfs = [each for each in files if _is_pdf(each)]
+    if not (reports or pdfs) and not any(each.suffix == ENVELOPE_SUFFIX for each in files):
         raise InputInvalid(f"there is no report in {folder}", _WHERE)
     whole = [report for report in reports if _envelope_of(report).is_file()]
-    judged = tuple(_judge(report, _envelope_of(report), keys) for report in whole)
+    judged = (
+        *(_judge(report, _envelope_of(report), keys) for report in whole),
+        *(_judge_pdf(pdf, keys) for pdf in pdfs),
+    )
     findings = [
         *(Finding(each, "has no envelope beside it") for each in reports if each not in whole),
         *(
@@ -92,6 +106,12 @@ def _judge(path: Path, envelope: Path, keys: TrustedKeys) -> Judged:
     return Judged(path, envelope, verify(body, signed, keys))
 
 
+def _judge_pdf(path: Path, keys: TrustedKeys) -> Judged:
+    from firstry.exports.pdf_verify import verify_pdf  # a reader of PDFs takes long to load
+
+    return Judged(path, path, verify_pdf(_read(path, LONGEST[Format.PDF]), keys))
+
+
 def _contradictions(judged: Sequence[Judged]) -> Iterator[Finding]:
     """Find signed reports of one site that name two entries at one place of its ledger."""
     heads: dict[tuple[str, int], tuple[str, Path]] = {}
@@ -105,6 +125,10 @@ def _contradictions(judged: Sequence[Judged]) -> Iterator[Finding]:
         if first_hash != head["hash"]:
             message = f"names another ledger entry {head['sequence']} than {first_path.name}"
             yield Finding(each.path, message)
+
+
+def _is_pdf(path: Path) -> bool:
+    return path.suffix.lower() == f".{Format.PDF.value}"
 
 
 def _envelope_of(report: Path) -> Path:

@@ -4,12 +4,16 @@ from enum import StrEnum
 
 from firstry.domain.record import StoredReport
 
+ENVELOPE_SUFFIX = ".dsse"
+"""What the name of an envelope has behind that of its report."""
+
 
 class Format(StrEnum):
     """What a report can be exported as."""
 
     JSON = "json"
     HTML = "html"
+    PDF = "pdf"
 
 
 def file_name(report: StoredReport, format_: Format) -> str:

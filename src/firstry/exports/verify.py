@@ -42,8 +42,13 @@ class Check(StrEnum):
     SCHEMA = "schema"
     EVIDENCE = "evidence"
     RULES = "rules"
+    CARRIED = "carried"
+    PAGES = "pages"
 
 
+OF_PDF = (Check.CARRIED, Check.PAGES)
+"""The checks that are made of a PDF beside all others, and only of a PDF."""
+OF_REPORT = tuple(check for check in Check if check not in OF_PDF)
 IN_ENVELOPE = frozenset({Check.ENVELOPE, Check.SIGNATURE, Check.STATEMENT})
 """The checks whose places are places in the envelope; the others look at the report."""
 
@@ -57,6 +62,8 @@ HOLDS = {
     Check.RULES: "every number, disclosure and window keeps the rules of the report contract",
     Check.EVIDENCE: "every cited ledger entry has its hash, and the numbers are those entries'",
     Check.STATEMENT: "the signed statement and the report name the same report and ledger head",
+    Check.CARRIED: "the PDF carries one report and its envelope, and nothing else",
+    Check.PAGES: "the pages show what the carried report says",
 }
 """What each check means where it holds."""
 
@@ -71,10 +78,14 @@ NOT_PROVEN = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one check ended. `breaches` is empty where it holds, None where it was not made."""
+    """How one check ended. `breaches` is empty where it holds, None where it was not made.
+
+    `note` says how it was made, where there is more than one way.
+    """
 
     check: Check
     breaches: tuple[Breach, ...] | None
+    note: str = ""
 
     @property
     def holds(self) -> bool:
@@ -144,7 +155,7 @@ _NO_KEY = "and no key was given: name the publisher's firstry-keys.json with --k
 
 def verify(body: bytes, envelope: bytes, keys: TrustedKeys) -> Verified:
     """Make every check that can be made of a report and its envelope."""
-    found: dict[Check, tuple[Breach, ...] | None] = dict.fromkeys(Check)
+    found: dict[Check, tuple[Breach, ...] | None] = dict.fromkeys(OF_REPORT)
     document = _json(body, found)
     opened = _envelope(envelope, keys, found)
     statement = _statement(opened, found)
@@ -159,7 +170,7 @@ def verify(body: bytes, envelope: bytes, keys: TrustedKeys) -> Verified:
         }
         if isinstance(document, dict) and not judged.schema and opened and statement:
             found[Check.STATEMENT] = tuple(_agreement(document, body, statement, opened.key_id))
-    verdicts = tuple(Verdict(check, found[check]) for check in Check)
+    verdicts = tuple(Verdict(check, found[check]) for check in OF_REPORT)
     return Verified(
         verdicts, digest_of(body), opened.key_id if opened is not None else None, document
     )

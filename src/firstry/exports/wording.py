@@ -1,8 +1,11 @@
 """The words that a rendering adds to a report, in one place.
 
 They explain and name; they hold no number of a site and nothing that the
-language guard forbids, which reads all of them (CONTRACT 5).
+language guard forbids, which reads all of them (CONTRACT 5). `exports.catalogue`
+takes them from here for translation: each sentence is whole, none is put together.
 """
+
+from collections.abc import Iterator, Mapping
 
 TITLE = "Trust report"
 LEAD = "What an app could count on one Jira site, how it was counted, and how much it covers."
@@ -30,8 +33,8 @@ VERIFY = "How to verify"
 VERIFY_TEXT = (
     (
         "This page is for reading. The signed report is the JSON file, and its signature the "
-        "envelope beside it. With both and the public key anybody can check them, offline and "
-        "without us:"
+        "envelope beside it; a PDF carries both. With them and the public key anybody can check "
+        "either, offline and without us:"
     ),
     (
         "Get firstry-keys.json from the publisher of the app, not from whoever handed you this "
@@ -95,7 +98,14 @@ WHERE_DATA_GOES_POINTS = (
     ),
 )
 
+CARRIED_REPORT = "The signed report, exactly as it was stored"
+CARRIED_ENVELOPE = "The envelope: the signature of the report"
+
 FOOTER = "This report discloses. It does not judge."
+WRITTEN_BY_NUMBER = (
+    "A character that the fonts of this page do not hold is written by its number, as \\u and its "
+    "code point."
+)
 NOT_MEASURED = "not measured"
 
 SITE = "Site"
@@ -139,9 +149,26 @@ HOW = "How the count came about"
 METHOD_NAME = "Count method"
 COVERED = "Covered"
 VISIBLE = "Visible"
+DATASET = "Dataset"
 ENTRY_HASH = "Entry hash"
 ENTRY_KIND = "Kind"
 ENTRY_ACTOR = "Written by"
 LEDGER_SEQUENCE = "Ledger head, sequence"
 LEDGER_HASH = "Ledger head, hash"
 YES, NO = "yes", "no"
+
+
+def catalogue() -> Iterator[str]:
+    """Yield every text of this module, as it stands."""
+    for name, value in globals().items():
+        if name.isupper():
+            yield from _texts(value)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from value.values()
+    elif isinstance(value, tuple):
+        yield from value

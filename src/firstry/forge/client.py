@@ -47,15 +47,19 @@ class JiraClient:
         self, source: Source, start: int, tenant: Tenant, token: SystemToken, deadline: float
     ) -> Response | Throttled | Unreadable:
         """Return the answer to `source` from item `start` on, whatever its status but 429."""
+        return self.exchange(_request(source, start, token), tenant, deadline)
+
+    def exchange(
+        self, request: Request, tenant: Tenant, deadline: float
+    ) -> Response | Throttled | Unreadable:
+        """Return the answer to `request`, whatever its status but 429."""
         for attempt in range(1, TRIES + 1):
             now = self.clock.now()
             if (held := self.holds.held_until(tenant, now)) is not None:
                 return Throttled(held)
             left = deadline - self.clock.monotonic()
             try:
-                answer = self.transport.send(
-                    _request(source, start, token), min(CALL_SECONDS, left), MAX_BYTES
-                )
+                answer = self.transport.send(request, min(CALL_SECONDS, left), MAX_BYTES)
             except TransportFailed as failure:
                 return _FAILURES[failure.kind]
             self.holds.spend(1, now)

@@ -22,7 +22,7 @@ from firstry.domain.tenant import Tenant
 from firstry.forge.address import ApiAddress, check_api_base_url
 from firstry.forge.jwks import KeySet
 from firstry.ports.vault import SystemToken
-from firstry.ports.verifier import Invocation, Route
+from firstry.ports.verifier import Invocation, Route, UserToken
 
 ISSUER = "forge/invocation-token"
 APP_ARI = "ari:cloud:ecosystem::app/"
@@ -33,9 +33,13 @@ MODULE_KEYS: Mapping[Route, frozenset[str]] = {
     Route.TICK: frozenset({"tick-endpoint", "hourly-tick"}),
     Route.LIFECYCLE: frozenset({"lifecycle-endpoint", "on-installed", "on-upgraded"}),
     Route.UNINSTALL: frozenset({"uninstall-endpoint", "before-uninstall"}),
+    Route.PAGE: frozenset({"page-endpoint", "report-page"}),
+    Route.GADGET: frozenset({"gadget-endpoint", "report-gadget"}),
 }
 """The manifest's keys for each route: the endpoint's, and those of the modules that
 call it, because the platform's documents disagree on which of them the token names."""
+FROM_A_PAGE = frozenset({Route.PAGE, Route.GADGET})
+"""Routes that a person's browser calls: it has a principal and a user's token."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 Claims = Mapping[str, Any]
@@ -65,11 +69,14 @@ class ForgeVerifier:
         app = claims["app"]
         addresses = self._addresses(app)
         named = [*_named_cloud_ids(claims), *(address.cloud_id for address in addresses)]
+        is_from_a_page = route in FROM_A_PAGE
         return Invocation(
             tenant=Tenant.from_claims(named, named_by_body),
             issued_at=from_seconds(claims["iat"]),
             installation_id=_last_segment(app.get("installationId")),
-            system_token=_system_token(headers, addresses),
+            system_token=None if is_from_a_page else _system_token(headers, addresses),
+            has_principal=_is_principal(claims.get("principal")),
+            user_token=_user_token(headers, addresses) if is_from_a_page else None,
         )
 
     def _signed_claims(self, token: str, deadline: float) -> Claims:
@@ -181,8 +188,8 @@ def _system_token(headers: Mapping[str, str], addresses: list[ApiAddress]) -> Sy
     The token is opaque but for `exp`, which is read without trust: a wrong one
     only makes the site refuse the token later.
     """
-    bearer = headers.get("x-forge-oauth-system", "").removeprefix("Bearer ")
-    if not addresses or not re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,8192}", bearer):
+    bearer = _opaque(headers, "x-forge-oauth-system")
+    if not addresses or bearer is None:
         return None
     try:
         expires_at = _object_of(bearer.partition(".")[2].partition(".")[0], "payload").get("exp")
@@ -195,8 +202,28 @@ def _system_token(headers: Mapping[str, str], addresses: list[ApiAddress]) -> Sy
     return SystemToken(bearer, addresses[0].base_url, from_seconds(expires_at))
 
 
+def _user_token(headers: Mapping[str, str], addresses: list[ApiAddress]) -> UserToken | None:
+    """Return the token of the person who looks at the page, if its address is known."""
+    bearer = _opaque(headers, "x-forge-oauth-user")
+    return UserToken(bearer, addresses[0].base_url) if addresses and bearer is not None else None
+
+
+def _opaque(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a token that is passed along unread, or None if it could not be a header's value."""
+    bearer = headers.get(name, "").removeprefix("Bearer ")
+    return bearer if re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,8192}", bearer) else None
+
+
+def _is_principal(value: object) -> bool:
+    """Whether a claim names a person. Who it is, nobody needs to know."""
+    return isinstance(value, str) and 0 < len(value) <= 300 and value.isprintable()
+
+
 def _last_segment(value: object) -> str | None:
-    """Return the id in an ARI or the bare id, lower-cased; the platform uses both."""
-    if not isinstance(value, str) or not 0 < len(value) <= 300:
+    """Return the id in an ARI or the bare id, lower-cased; the platform uses both.
+
+    None for what no id looks like, and not every store could keep (NUL, half a surrogate pair).
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= 300 or not value.isprintable():
         return None
     return value.rsplit("/", 1)[-1].lower() or None

@@ -1,7 +1,7 @@
 """Who is calling: the door at which an unverified token becomes an invocation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -16,20 +16,38 @@ class Route(StrEnum):
     TICK = "tick"
     LIFECYCLE = "lifecycle"
     UNINSTALL = "uninstall"
+    PAGE = "page"
+    GADGET = "gadget"
+
+
+@dataclass(frozen=True, slots=True)
+class UserToken:
+    """The token of the person in front of a page, and the checked address it may be sent to.
+
+    It is not verified: only Jira can say what it is good for. The bearer never
+    shows in a representation, so no log can pick it up (I16).
+    """
+
+    bearer: str = field(repr=False)
+    api_base_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """A verified call. It can only be had from a verifier, so it is certain.
 
-    `issued_at` is the token's own instant; `system_token` is None where the
-    platform sent none or none that can be used.
+    `issued_at` is the token's own instant. The tokens are None where the platform
+    sent none or none that can be used. A call from a page has a principal and
+    may have a `user_token`; it never has a `system_token`, because whoever looks
+    at a page can send headers of their own (docs/forge.md).
     """
 
     tenant: Tenant
     issued_at: datetime
     installation_id: str | None
     system_token: SystemToken | None
+    has_principal: bool = False
+    user_token: UserToken | None = None
 
 
 class Verifier(Protocol):

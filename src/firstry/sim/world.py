@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from random import Random
 
+from firstry.domain.errors import CommitUnknown
 from firstry.domain.milestone import State
 from firstry.domain.policy import SILENCE, CatchUp, Policy
 from firstry.ports.failpoint import Failpoint, arm
@@ -27,7 +28,7 @@ from firstry.sim.world_fault import Dice, Mishap, Tally
 from firstry.sim.world_fleet import Fleet
 from firstry.sim.world_ground import Ground, Judge, Notes
 from firstry.sim.world_process import Process
-from firstry.sim.world_store import FullDisk, PlacedMemory, Written
+from firstry.sim.world_store import FullDisk, PlacedMemory, Written, open_postgres
 from firstry.sim.world_story import Life, Story
 from firstry.sim.world_task import START
 from firstry.sim.world_trouble import Trouble, weighed_rates
@@ -35,6 +36,8 @@ from firstry.stores.sql.sqlite.migration import upgrade
 from firstry.stores.sql.sqlite.store import SqliteStore
 
 HOUR = timedelta(hours=1)
+FADING = 0.14
+"""How probable a world is in which every site goes away without a word."""
 CALM_AT_MOST = 60 * HOUR
 """Within this all must have come to its end: a reinstallation, a full backoff, a tick."""
 
@@ -44,6 +47,7 @@ class Kind(StrEnum):
 
     MEMORY = "memory"
     SQLITE = "sqlite"
+    POSTGRES = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,11 @@ def run(
     *,
     keeps_notes: bool = False,
     only: Mapping[Mishap, float] | None = None,
+    url: str = "",
 ) -> Run:
     """Let the world of `seed` happen over a store of this kind in an empty folder.
 
+    PostgreSQL is not in the folder: `url` names an empty database with the schema.
     With `only`, nothing goes wrong but these mishaps, each as probable as given,
     and no operator meddles. One at a time in a process: failpoints and the limit of
     file sizes are the process's own.
@@ -92,16 +98,19 @@ def run(
         notes=Notes(kept=keeps_notes),
         disk=FullDisk(),
     )
-    return World(ground, kind, folder, is_troubled=only is None).happen(seed)
+    return World(ground, kind, folder, url, is_troubled=only is None).happen(seed)
 
 
 class World:
     """One world, from its beginning to its rest."""
 
-    def __init__(self, ground: Ground, kind: Kind, folder: Path, *, is_troubled: bool) -> None:
+    def __init__(
+        self, ground: Ground, kind: Kind, folder: Path, url: str, *, is_troubled: bool
+    ) -> None:
         self._ground, self._kind, self._is_troubled = ground, kind, is_troubled
         plan = ground.dice.of("plan")
-        open_store = self._place(folder)
+        self._is_fading = is_troubled and plan.random() < FADING
+        open_store = self._place(folder, url)
         self._fleet = Fleet(ground, plan.randint(1, 3), open_store, self._watch)
         lives = [self._life(plan, number) for number in range(1, plan.randint(2, 5) + 1)]
         ground.sites.update((life.site.cloud_id, life.site) for life in lives)
@@ -143,8 +152,11 @@ class World:
             tuple(ground.notes.lines or ()),
         )
 
-    def _place(self, folder: Path) -> Callable[[], Store]:
+    def _place(self, folder: Path, url: str) -> Callable[[], Store]:
         """Make the store's place, and return how a process opens it."""
+        if self._kind is Kind.POSTGRES:
+            self._ground.truth = open_postgres(url)
+            return lambda: open_postgres(url)
         if self._kind is Kind.MEMORY:
             memory = PlacedMemory(self._reach, self._ground.disk)
             self._ground.truth = memory
@@ -162,7 +174,7 @@ class World:
         installs_at = START + timedelta(seconds=plan.uniform(0, 8 * 3600))
         life = Life(site, installs_at)
         fate = plan.random() if self._is_troubled else 1.0
-        if fate < 0.03:
+        if self._is_fading or fate < 0.01:
             _let_fade(life, plan)
         elif fate < 0.22:
             _let_fail_to_the_brink(life, plan)
@@ -172,6 +184,9 @@ class World:
         owner = self._ground.tasks.owner
         if isinstance(owner, Process):
             owner.reach(place)
+        is_last = place is Failpoint.TRANSACTION_WRITTEN and self._kind is Kind.POSTGRES
+        if is_last and self._ground.disk.is_full:
+            raise CommitUnknown("the server's disk is full")
 
     def _watch(self, written: Written) -> None:
         """See what is stored after a transaction: the state before or after, nothing between."""
@@ -245,10 +260,9 @@ def _policy(plan: Random) -> Policy:
 
 
 def _let_fade(life: Life, plan: Random) -> None:
-    """Have the site refuse us from its last due time on, and its ticks end soon after."""
-    refuses_at = life.installs_at + 24 * HOUR
-    life.site.faults.append(Fault(FaultKind.UNAUTHORIZED, start=refuses_at))
-    life.fades_at = refuses_at + timedelta(hours=plan.uniform(2, 5))
+    """Have the site refuse us from before its last due time on, and its ticks end soon after."""
+    life.site.faults.append(Fault(FaultKind.UNAUTHORIZED, start=life.installs_at + 21 * HOUR))
+    life.fades_at = life.installs_at + timedelta(hours=plan.uniform(24.5, 25.5))
 
 
 def _let_fail_to_the_brink(life: Life, plan: Random) -> None:

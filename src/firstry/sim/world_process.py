@@ -172,7 +172,7 @@ class Process:
         """Pass a failpoint, or die there, or be held up for a while."""
         ground = self._ground
         ground.tally[f"passed {place}"] += 1
-        rate = ground.rates.get(Mishap.CRASH, 0.0) / (10 if place in IN_TRANSACTION else 1)
+        rate = ground.rates.get(Mishap.CRASH, 0.0) / (7 if place in IN_TRANSACTION else 1)
         if not ground.is_calm and ground.dice.chance("crash", rate):
             ground.tally[f"crash at {place}"] += 1
             ground.hit(Mishap.CRASH, f"p{self.number} at {place}")

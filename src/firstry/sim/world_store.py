@@ -9,12 +9,13 @@ it must be the state before or the state after, whatever the process was told.
 import json
 import resource
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from firstry.domain.due import DueQuery
-from firstry.domain.errors import CommitUnknown
+from firstry.domain.errors import CommitUnknown, StoreUnavailable
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.public_key import PublicKey
 from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
@@ -23,7 +24,10 @@ from firstry.ports.failpoint import Failpoint
 from firstry.ports.store import ReportHead, Store, T, in_order
 from firstry.sim.world_fault import Mishap
 from firstry.stores.memory import MemoryStore
+from firstry.stores.sql.postgres.store import PostgresStore
 
+PATIENCE_SECONDS = 30.0
+TRIES_TO_CONNECT = 30
 Reach = Callable[[Failpoint], None]
 
 
@@ -84,7 +88,8 @@ class FullDisk:
     """The disk of this machine, as far as this process may fill it.
 
     Full means that no file may grow: the kernel then refuses the pages that a commit
-    adds to SQLite's log (RLIMIT_FSIZE). Nothing else may be written meanwhile.
+    adds to SQLite's log (RLIMIT_FSIZE). Nothing else may be written meanwhile. A
+    database server is another process: the world refuses its commits itself.
     """
 
     def __init__(self) -> None:
@@ -233,3 +238,13 @@ class PlacedMemory(MemoryStore):
             self._reach(Failpoint.TRANSACTION_WRITTEN)
             if self._disk.is_full:
                 raise CommitUnknown("the disk is full")
+
+
+def open_postgres(url: str) -> PostgresStore:
+    """Return a store that has its connection: virtual time stands still, no wait may end early."""
+    store = PostgresStore(url, PATIENCE_SECONDS)
+    for _ in range(TRIES_TO_CONNECT):
+        with suppress(StoreUnavailable):
+            store.check()
+            return store
+    raise StoreUnavailable("the simulated world has no database")

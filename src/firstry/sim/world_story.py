@@ -220,7 +220,7 @@ class Story:
             Person.RESUME: self._resume,
             Person.MANUAL: self._manual,
         }
-        weights = (1, 4, 3, 2, 1, 3, 3)
+        weights = (1, 6, 3, 2, 1, 3, 3)
         person = self._rng.choices(list(acts), weights)[0]
         self._act(person, life, trigger, acts[person])
 

@@ -16,7 +16,7 @@ RATES: Mapping[Mishap, float] = {
     Mishap.COMMIT_LOST: 0.02,
     Mishap.COMMIT_ANSWER_LOST: 0.02,
     Mishap.DISK_FULL: 0.01,
-    Mishap.STORE_HICCUP: 0.004,
+    Mishap.STORE_HICCUP: 0.012,
     Mishap.DUPLICATE: 0.15,
     Mishap.LATE: 0.08,
     Mishap.EXPIRED: 0.01,
@@ -28,6 +28,10 @@ SWARM = (0.0, 0.5, 1.0, 2.0)
 """A seed weighs each kind of trouble with one of these: some worlds know no crash at all."""
 AMBUSHES = (0.0, 0.2, 0.4)
 """How probably a site goes wrong just when an attempt begins, one of these for each seed."""
+STORE_AMBUSH = 0.2
+"""In such a share of them it is the store that goes away."""
+ATTEMPT_SECONDS = (0.0, 3.0)
+"""How long after its beginning an attempt is under way, where nothing goes wrong."""
 JIRA_PATHS = (None, None, "/rest/api/3/field", "/rest/api/3/search", "/rest/api/3/project")
 
 
@@ -50,10 +54,10 @@ class Trouble:
         """Note the first of each kind. The hours are means of an exponential distribution."""
         self._ambushes = self._rng.choice(AMBUSHES)
         kinds = (
-            (self._site_fault, 2.0),
+            (self._site_fault, 1.7),
             (self._store_down, 7.0),
             (self._key_set_down, 12.0),
-            (self._clock_jumps, 14.0),
+            (self._clock_jumps, 7.5),
             (self._token_revoked, 15.0),
             (self._killed_idle, 15.0),
             (self._keys_rotated, 150.0),
@@ -72,8 +76,12 @@ class Trouble:
         self._ground.agenda.after(3600 * self._rng.expovariate(1 / mean_hours), again)
 
     def ambush(self, cloud_id: str) -> None:
-        """Perhaps have the site of an attempt that has just begun go wrong."""
-        if not self._ground.is_calm and self._rng.random() < self._ambushes:
+        """Perhaps have something go wrong for an attempt that has just begun."""
+        if self._ground.is_calm or self._rng.random() >= self._ambushes:
+            return
+        if self._rng.random() < STORE_AMBUSH:
+            self._ground.agenda.after(self._rng.uniform(*ATTEMPT_SECONDS), self._store_down)
+        else:
             self._go_wrong(self._ground.sites[cloud_id])
 
     def _site_fault(self) -> None:

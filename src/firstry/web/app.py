@@ -14,6 +14,10 @@ from firstry.domain.errors import FirstryError, StoreUnfit
 from firstry.ports.clock import Clock
 from firstry.ports.store import Store
 from firstry.ports.telemetry import Event, Telemetry
+from firstry.web.api.call import BASE as API_BASE
+from firstry.web.api.endpoint import Api
+from firstry.web.api.endpoint import unexpected as api_defect
+from firstry.web.page.endpoint import Page
 from firstry.web.remote import answer
 from firstry.web.remote.endpoint import Remote
 from firstry.web.well_known import Published, keys_route
@@ -27,6 +31,8 @@ def build_app(
     telemetry: Telemetry,
     remote: Remote | None,
     published_keys: Published,
+    page: Page | None = None,
+    api: Api | None = None,
 ) -> Starlette:
     """Return the ASGI application. Without `remote` it serves health and keys (role worker)."""
 
@@ -39,8 +45,10 @@ def build_app(
     async def no_route(_: Request, error: Exception) -> Response:
         return _no_route(clock, error)
 
-    async def unexpected(_: Request, error: Exception) -> Response:
+    async def unexpected(request: Request, error: Exception) -> Response:
         telemetry.emit(Event.INVOCATION_FAILED, detail=type(error).__name__)
+        if request.url.path.startswith(API_BASE):
+            return api_defect()
         now = clock.now()
         return answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
 
@@ -49,6 +57,10 @@ def build_app(
         routes += _both("/forge/tick", remote.tick)
         routes += _both("/forge/lifecycle", remote.lifecycle)
         routes += _both("/forge/uninstall", remote.uninstall)
+    if page is not None:
+        routes += page.routes()
+    if api is not None:
+        routes += api.routes()
     app = Starlette(
         routes=routes,
         exception_handlers={

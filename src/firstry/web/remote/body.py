@@ -33,6 +33,14 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+def headers_of(request: Request) -> dict[str, str]:
+    """Return the headers by lower-case name; a repeated one is joined, so it cannot hide."""
+    joined: dict[str, str] = {}
+    for name, value in request.headers.items():
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
 def parse_object(body: bytes) -> Mapping[str, Any] | None:
     """Return the JSON object that the body is, unwrapped from `payload`; None if it is none."""
     try:

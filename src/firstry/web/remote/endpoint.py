@@ -30,7 +30,7 @@ from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Busy, Runner, Running
 from firstry.scheduler.tick import tick
 from firstry.web.remote import answer
-from firstry.web.remote.body import BodyTooLarge, named_cloud_ids, read_body
+from firstry.web.remote.body import BodyTooLarge, headers_of, named_cloud_ids, read_body
 from firstry.web.remote.event import EventInvalid, EventKind, LifecycleEvent, parse_event
 
 THREADS = 32
@@ -93,7 +93,7 @@ class Remote:
         try:
             async with asyncio.timeout(self._answer_within_seconds):
                 body = await read_body(request)
-                response = await act(_Call(route, _headers_of(request), body, now, deadline))
+                response = await act(_Call(route, headers_of(request), body, now, deadline))
         except BodyTooLarge:
             response = answer.refusal(413, "BODY_TOO_LARGE", "the body is over 1 MiB", now)
         except EventInvalid:
@@ -206,14 +206,6 @@ _EVENT_MESSAGES = {
     Recorded.UPGRADE: "the upgrade is recorded",
     Recorded.IGNORED: "the event is ignored",
 }
-
-
-def _headers_of(request: Request) -> dict[str, str]:
-    """Return the headers by lower-case name; a repeated one is joined, so it cannot hide."""
-    joined: dict[str, str] = {}
-    for name, value in request.headers.items():
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
 
 
 def _name_of(error: BaseException) -> str:

@@ -42,7 +42,7 @@ def parse_event(body: bytes) -> LifecycleEvent:
         raise EventInvalid
     app = content.get("app")
     version = app.get("version") if isinstance(app, dict) else None
-    kept = version if isinstance(version, str) and 0 < len(version) <= 64 else None
+    kept = version if isinstance(version, str) and _is_storable(version) else None
     name = content.get("eventType")
     if isinstance(name, str) and 0 < len(name) <= 200:
         return LifecycleEvent(EventKind(_EVENT_TYPES.get(name, "other")), kept)
@@ -51,3 +51,8 @@ def parse_event(body: bytes) -> LifecycleEvent:
     if name is None and "upgraderAccountId" in content:
         return LifecycleEvent(EventKind.UPGRADED, kept)
     raise EventInvalid
+
+
+def _is_storable(version: str) -> bool:
+    """Whether every store can keep it: no NUL and no half of a surrogate pair, for example."""
+    return 0 < len(version) <= 64 and version.isprintable()
