@@ -29,9 +29,9 @@ from firstry.domain.settle import settle
 from firstry.domain.tenant import Tenant
 from firstry.exports.signature import Ed25519Signer
 from firstry.lifecycle.install import record_installation
-from firstry.stores.sql.connection import connect, journal_mode
-from firstry.stores.sql.migration import upgrade
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.sqlite.connection import connect, journal_mode
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
 
 TENANTS = 300
 REPORTS = 300

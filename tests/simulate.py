@@ -1,7 +1,7 @@
 """Let simulated worlds happen: many for a verdict, or one again for its notes.
 
-    python tests/simulate.py --seeds 2000 --least 100     a large run
-    python tests/simulate.py --seed 17 --trace            one world, line by line
+    python tests/simulate.py --seeds 2000 --hours 100000 --least 100     a large run
+    python tests/simulate.py --seed 17 --trace                           one world, line by line
 
 Ends with 1 if anything was found, or if a fault, a transition or a reason was hit
 less often than asked for.
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many worlds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--least", type=int, default=1, help="how often all must be hit")
+    parser.add_argument("--hours", type=float, default=0.0, help="how many at least, all told")
     parser.add_argument("--processes", type=int, default=None, help="how many at a time")
     parser.add_argument("--seed", type=int, default=None, help="one world only")
     parser.add_argument("--kind", type=Kind, choices=list(Kind), help="its store")
@@ -50,6 +51,8 @@ def _many(seeds: range, options: argparse.Namespace) -> int:
         print(f"{times:9} {name}")
     print(f"{total.worlds} worlds, {total.hours:.0f} simulated hours, {seconds:.0f} s")
     shortcomings = total.shortcomings(options.least)
+    if total.hours < options.hours:
+        shortcomings.append(f"these are less than {options.hours:.0f} simulated hours")
     print("\n".join(shortcomings) or "nothing was found, and everything was hit")
     return 1 if shortcomings else 0
 

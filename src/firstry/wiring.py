@@ -77,7 +77,6 @@ class Service:
     vault: Vault
     runner: Runner
     transport: HttpTransport
-    client: JiraClient
     operators: Operators
 
     def close(self) -> None:
@@ -128,7 +127,7 @@ def build_service(settings: Settings, simulated: Clock | None = None) -> Service
     parts = Parts(store, clock, evidence, telemetry, policy, time.sleep, signer, settle)
     operators = operators_of(store, clock, parts.policy)
     runner = Runner(parts, ATTEMPT_SLOTS)
-    return Service(settings, parts, vault, runner, transport, client, operators)
+    return Service(settings, parts, vault, runner, transport, operators)
 
 
 def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callable[[], None]]:
@@ -148,7 +147,9 @@ def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callab
         parts, service.vault, verifier, service.runner, settings.answer_within.total_seconds()
     )
     publisher = ReportPublisher(parts.store.public_keys)
-    page = Page(parts, verifier, JiraPermission(service.client), service.runner, publisher)
+    # A client of its own: who is looking may be asked even while attempts have to wait.
+    client = JiraClient(service.transport, parts.clock, time.sleep, random.SystemRandom())
+    page = Page(parts, verifier, JiraPermission(client), service.runner, publisher)
     bulk = BulkRunner(service.operators.bulk, parts.telemetry, f"bulk-{secrets.token_hex(4)}")
     api = Api(_api_parts(service, publisher, bulk), __version__)
     bulk.start()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 import psycopg
 import pytest
@@ -159,7 +160,7 @@ def held(database: ServiceDatabase, *tenants: Tenant) -> Iterator[psycopg.Connec
         yield connection
 
 
-def claims(*tenants: Tenant) -> dict[Tenant, Decide[object]]:
+def claims(*tenants: Tenant) -> dict[Tenant, Decide[Any]]:
     return {who: lambda record: claim(record, at(12), DEFAULT) for who in tenants}
 
 
@@ -191,7 +192,7 @@ def test_sessions_that_leave_out_what_is_held_share_the_work(
     """I4: each tenant is claimed once, by whoever holds it, and nobody waits for another."""
     other = PostgresStore(database.url)
 
-    def first(record: TenantRecord | None) -> Change[object]:
+    def first(record: TenantRecord | None) -> Change[Any]:
         """Let another session come in between, while this one holds the even tenants."""
         if not others:
             others.update(other.transact_many(at(12), claims(*EVERYBODY), skip_locked=True))
@@ -213,7 +214,7 @@ def test_a_row_that_changed_behind_the_lock_stops_the_whole_batch(
     hit = EVERYBODY[5]
     before = [postgres.read(who) for who in EVERYBODY if who != hit]
 
-    def decide(record: TenantRecord | None) -> Change[object]:
+    def decide(record: TenantRecord | None) -> Change[Any]:
         with psycopg.connect(database.admin_url) as connection:
             meant = (hit.cloud_id, AUTO_12H)
             raised = connection.execute(RAISE, meant)

@@ -20,6 +20,7 @@ from firstry.stores.sql import row, statement
 from firstry.stores.sql.sqlite.connection import connect
 from firstry.stores.sql.sqlite.migration import upgrade
 from firstry.stores.sql.sqlite.store import SqliteStore
+from support import operator_rows
 from support.domain import AUTO_12H, DEFAULT, TENANT, at, claim_at, complete, install, tenant, won
 
 DONE = f"cloud_id = '{TENANT.cloud_id}' AND trigger_name = 'AUTO_12H'"
@@ -67,8 +68,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     ),
     "ledger_stays": ("DELETE FROM ledger WHERE sequence = 1", "DELETE FROM ledger"),
     "ledger_has_no_gap": (
-        "INSERT INTO ledger VALUES ('site-00002', 3, x'7b7d', 'sha256:0')",
-        "INSERT INTO ledger VALUES ('site-00002', 99, x'7b7d', 'sha256:0')",
+        "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00002', 3, x'7b7d', 'sha256:0')",
+        "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00002', 99, x'7b7d', 'sha256:0')",
     ),
     "milestone_comes_once": (
         FRESH.replace("INSERT", "INSERT OR REPLACE")
@@ -139,6 +140,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "UPDATE tenant SET head_hash = 'sha256:0'",
     ),
 }
+STATEMENTS |= operator_rows.STATEMENTS
 CASES = [(name, sql) for name, statements in STATEMENTS.items() for sql in statements]
 
 CONSTRAINTS = (
@@ -147,8 +149,8 @@ CONSTRAINTS = (
     "INSERT INTO tenant SELECT '', 0, 'X', NULL, NULL, NULL, NULL, NULL, NULL, 0, ''",
     "UPDATE tenant SET paused_at = 'never'",
     "INSERT INTO token VALUES ('site-00099', x'00', 'k1', 0)",
-    "INSERT INTO ledger VALUES ('site-00099', 1, x'7b7d', 'sha256:0')",
-    "INSERT INTO ledger VALUES ('site-00002', 1, x'7b7d', 'sha256:0')",
+    "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00099', 1, x'7b7d', 'sha256:0')",
+    "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00002', 1, x'7b7d', 'sha256:0')",
     f"UPDATE milestone SET state = 'done' WHERE {WAITING}",
     f"UPDATE milestone SET state = 'scheduled' WHERE {HELD}",
     f"UPDATE milestone SET lease_until = 5 WHERE {WAITING}",
@@ -183,6 +185,7 @@ def database(tmp_path: Path) -> Iterator[apsw.Connection]:
     store.close()
     connection = connect(path)
     connection.execute(f"INSERT INTO tenant {BARE_TENANT}")
+    connection.execute(operator_rows.FILL)
     yield connection
     connection.close()
 
@@ -219,7 +222,7 @@ def test_a_trigger_refuses(database: apsw.Connection, trigger: str, sql: str) ->
     database.execute(sql)
 
 
-@pytest.mark.parametrize("sql", CONSTRAINTS)
+@pytest.mark.parametrize("sql", [*CONSTRAINTS, *operator_rows.CONSTRAINTS])
 def test_a_constraint_refuses(database: apsw.Connection, sql: str) -> None:
     """I2, I6, I9: also without any trigger."""
     drop(database, triggers(database))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,7 @@ from firstry.domain.record import Change, Decide, TenantRecord
 from firstry.domain.settle import settle
 from firstry.domain.tenant import Tenant
 from firstry.domain.wake import forget_token, wake
-from firstry.ports.store import Store
+from firstry.ports.store import Store, T
 from firstry.stores.memory import MemoryStore
 from support.backing import BACKINGS
 from support.domain import (
@@ -47,7 +48,7 @@ class Stopped(Exception):
     """What a decision raises in these tests."""
 
 
-def claims_at(now: datetime, *tenants: Tenant) -> dict[Tenant, Decide[object]]:
+def claims_at(now: datetime, *tenants: Tenant) -> dict[Tenant, Decide[Any]]:
     """Return the work of claiming for each tenant."""
     return {who: lambda record: claim(record, now, DEFAULT) for who in tenants}
 
@@ -104,7 +105,7 @@ def test_one_decision_that_raises_leaves_nothing_of_all(store: Store, place: int
         install(store, who)
     before = contents(store, *THREE), store.check()
 
-    def decide(record: TenantRecord | None) -> Change[object]:
+    def decide(record: TenantRecord | None) -> Change[Any]:
         raise Stopped
 
     with pytest.raises(Stopped):
@@ -121,7 +122,7 @@ def test_one_change_that_is_refused_leaves_nothing_of_all(store: Store, place: i
     held = won(store, at(12), THREE[place])
     before = contents(store, *THREE), store.check()
 
-    def without_report(record: TenantRecord | None) -> Change[object]:
+    def without_report(record: TenantRecord | None) -> Change[Any]:
         change = settle(record, held, completed(held), at(13), DEFAULT)
         return Change(None, change.after, change.entries)
 
@@ -203,14 +204,14 @@ class Case:
     act: str
 
 
-def installing(who: Tenant, now: datetime) -> Decide[object]:
+def installing(who: Tenant, now: datetime) -> Decide[Any]:
     """Return the decision of `record_installation`, caught on its way to a store."""
-    caught: list[Decide[object]] = []
+    caught: list[Decide[Any]] = []
 
     class Catching(MemoryStore):
-        def transact(self, tenant: Tenant, now: datetime, decide: Decide[object]) -> object:  # type: ignore[override]
+        def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
             caught.append(decide)
-            return None
+            return super().transact(tenant, now, decide)
 
     install(Catching(), who, installed_at=now)
     return caught[0]
@@ -231,7 +232,7 @@ def lived(store: Store, who: Tenant, past: str, begin: datetime) -> Claim | None
     return held
 
 
-def decision(case: Case, who: Tenant, held: Claim | None, now: datetime) -> Decide[object]:
+def decision(case: Case, who: Tenant, held: Claim | None, now: datetime) -> Decide[Any]:
     """Return what a case does to its tenant; without a claim to settle it does nothing."""
     outcomes: Mapping[str, Callable[[Claim], Outcome]] = {
         "complete": completed,
@@ -279,7 +280,7 @@ def test_a_batch_is_as_single_transactions(
     everybody = [tenant(10 * example + place) for place in range(len(cases))]
     begin = at(100 * example)
     now = begin + DUE + timedelta(hours=passed)
-    work: dict[Tenant, Decide[object]] = {}
+    work: dict[Tenant, Decide[Any]] = {}
     for who, case in zip(everybody, cases, strict=True):
         held = lived(model, who, case.past, begin)
         assert lived(lasting, who, case.past, begin) == held

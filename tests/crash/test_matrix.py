@@ -1,6 +1,6 @@
-"""Kill -9 at every failpoint: first and repeated, by a tick and by the worker (T5).
+"""Kill -9 at every failpoint: on every store, first and repeated, by a tick and by the worker (T5).
 
-Each case kills the real program at one named place, looks at what the file holds,
+Each case kills the real program at one named place, looks at what the store holds,
 starts the program again and lets time pass. Then I1 to I8 and I15 hold over all
 rows, each report is there once, and an attempt was charged exactly where its
 claim was committed. The set of names in `Failpoint`, the set of places in the
@@ -21,7 +21,7 @@ import pytest
 from firstry.ports.failpoint import Failpoint
 from firstry.sim.jira import JiraSite
 from firstry.sim.platform_key import KeyRing
-from support.backing import SOURCE
+from support.backing import BACKINGS, SHARED, SOURCE
 from support.command import command
 from support.crash_yard import Yard, raw_breaches
 
@@ -91,14 +91,14 @@ TICKS = (
 )
 
 
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("case", TICKS, ids=str)
-def test_a_killed_tick_costs_its_attempt_and_nothing_else(
-    case: Case, times: int, tmp_path: Path, keys: KeyRing
+@pytest.mark.parametrize("kind", SHARED)
+def test_a_tick_that_is_killed_twice_costs_its_attempts_and_nothing_else(
+    case: Case, kind: str, tmp_path: Path, keys: KeyRing
 ) -> None:
-    with Yard(tmp_path, keys) as yard:
+    with Yard(tmp_path, keys, kind) as yard:
         site = installed(yard)
-        for time in range(times):
+        for time in range(2):
             yard.advance_to_due()
             before = rows(yard, site)
             serving = yard.serve(case.place, case.hit)
@@ -110,12 +110,12 @@ def test_a_killed_tick_costs_its_attempt_and_nothing_else(
         finish(yard, [site])
 
 
-@pytest.mark.parametrize("nth", [1, 2], ids=["first site", "second site"])
+@pytest.mark.parametrize(("kind", "nth"), [("sqlite", 1), ("sqlite", 2), ("postgres", 2)])
 @pytest.mark.parametrize("case", INSTALLS, ids=str)
 def test_a_killed_installation_is_recorded_whole_or_not_at_all(
-    case: Case, nth: int, tmp_path: Path, keys: KeyRing
+    case: Case, kind: str, nth: int, tmp_path: Path, keys: KeyRing
 ) -> None:
-    with Yard(tmp_path, keys) as yard:
+    with Yard(tmp_path, keys, kind) as yard:
         sites = [yard.site(f"site{number}") for number in range(nth)]
         serving = yard.serve(case.place, nth)
         answers = [yard.install(serving, site) for site in sites]
@@ -134,10 +134,11 @@ def test_a_killed_installation_is_recorded_whole_or_not_at_all(
 
 
 @pytest.mark.parametrize("case", ATTEMPTS, ids=str)
+@pytest.mark.parametrize("kind", SHARED)
 def test_a_killed_worker_costs_its_attempt_and_nothing_else(
-    case: Case, tmp_path: Path, keys: KeyRing
+    case: Case, kind: str, tmp_path: Path, keys: KeyRing
 ) -> None:
-    with waiting_for_the_worker(tmp_path, keys) as yard:
+    with waiting_for_the_worker(tmp_path, keys, kind) as yard:
         (site,) = due_now(yard, ["acme"])
         before = rows(yard, site)
         worker = yard.run("worker", "--once", failpoint=case.place, hit=case.hit)
@@ -147,11 +148,18 @@ def test_a_killed_worker_costs_its_attempt_and_nothing_else(
         finish(yard, [site])
 
 
-@pytest.mark.parametrize("place", sorted({case.place for case in ATTEMPTS}), ids=str)
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        *(("sqlite", place) for place in sorted({case.place for case in ATTEMPTS})),
+        *(("postgres", place) for place in TRANSACTION),  # only there the store is in between
+    ],
+    ids=str,
+)
 def test_a_worker_killed_amid_two_attempts_leaves_both_whole(
-    place: Failpoint, tmp_path: Path, keys: KeyRing
+    kind: str, place: Failpoint, tmp_path: Path, keys: KeyRing
 ) -> None:
-    with waiting_for_the_worker(tmp_path, keys) as yard:
+    with waiting_for_the_worker(tmp_path, keys, kind) as yard:
         sites = due_now(yard, ["acme", "bolt"])
         worker = yard.run("worker", "--once", failpoint=place, hit=2)
         assert yard.killed_at(worker) is place
@@ -164,6 +172,7 @@ def test_names_places_and_cases_are_one_set() -> None:
     assert places == Counter(failpoint.name for failpoint in Failpoint)
     executed = {case.place for case in (*INSTALLS, *TICKS)}
     assert executed == set(Failpoint)
+    assert set(SHARED) == BACKINGS.keys() - {"memory"}  # each case, on every store that lasts
 
 
 def installed(yard: Yard, name: str = "acme") -> JiraSite:
@@ -176,12 +185,12 @@ def installed(yard: Yard, name: str = "acme") -> JiraSite:
     return site
 
 
-def waiting_for_the_worker(folder: Path, keys: KeyRing) -> Yard:
+def waiting_for_the_worker(folder: Path, keys: KeyRing, kind: str) -> Yard:
     """Return a yard whose clock stands so that what is installed now is due on the host's.
 
-    The worker of the command line lives by the host's clock.
+    The worker of the command line lives by the host's clock, or by that of the server there.
     """
-    return Yard(folder, keys, begin=-timedelta(hours=12, seconds=10))
+    return Yard(folder, keys, kind, begin=-timedelta(hours=12, seconds=10))
 
 
 def due_now(yard: Yard, names: Sequence[str]) -> list[JiraSite]:
@@ -204,7 +213,7 @@ Rows = dict[str, tuple[str, int, int]]
 
 
 def rows(yard: Yard, site: JiraSite) -> Rows:
-    """Return state, attempts and starts of each trigger, as they lie in the file."""
+    """Return state, attempts and starts of each trigger, as they are stored."""
     found = yard.database.rows(
         "SELECT trigger_name, state, attempts, starts FROM milestone WHERE cloud_id = ?",
         site.cloud_id,

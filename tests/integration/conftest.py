@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from firstry.sim.platform_key import KeyRing
+from support.backing import SHARED
+from support.postgres_rows import database_in
 from support.process import Fleet
 from support.service import World
 
@@ -28,4 +30,12 @@ def world(tmp_path: Path, keys: KeyRing) -> Iterator[World]:
 def fleet(tmp_path: Path, keys: KeyRing) -> Iterator[Fleet]:
     """A platform and a clock for processes; they answer after a second at the latest."""
     with Fleet(tmp_path, keys, ANSWER_WITHIN="1s") as fleet:
+        yield fleet
+
+
+@pytest.fixture(params=SHARED)
+def shared_fleet(request: pytest.FixtureRequest, tmp_path: Path, keys: KeyRing) -> Iterator[Fleet]:
+    """A fleet on each kind of store that several processes can use at once."""
+    database = database_in(tmp_path, request.param)
+    with Fleet(tmp_path, keys, database, ANSWER_WITHIN="1s") as fleet:
         yield fleet

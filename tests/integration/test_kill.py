@@ -56,8 +56,9 @@ def _is_whole(fleet: Fleet, serving: Serving, site: JiraSite) -> None:
     assert fleet.breaches() == []
 
 
-def test_killed_before_the_claim(fleet: Fleet) -> None:
+def test_killed_before_the_claim(shared_fleet: Fleet) -> None:
     """The claim waits for a lock that somebody else holds; nothing is charged."""
+    fleet = shared_fleet
     first, serving = fleet.serve(), fleet.serve()
     site = _due_now(fleet)
     assert first.port
@@ -89,8 +90,9 @@ def test_killed_during_the_work(fleet: Fleet) -> None:
     _is_whole(fleet, serving, site)
 
 
-def test_killed_between_the_work_and_the_settling(fleet: Fleet) -> None:
+def test_killed_between_the_work_and_the_settling(shared_fleet: Fleet) -> None:
     """The last answer of the site is there, the database is held by somebody else."""
+    fleet = shared_fleet
     first = fleet.serve()
     site = _due_now(fleet)
     last = Fault(FaultKind.SLOW, path=LAST_DATASET, delay=timedelta(seconds=1.2), times=1)

@@ -1,4 +1,4 @@
-"""Several processes on one file: one wins, the others say so (contract G, I1)."""
+"""Several processes on one database: one wins, the others say so (contract G, I1)."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,6 +9,7 @@ import pytest
 from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_key import KeyRing
+from support.postgres_rows import database_in
 from support.process import Fleet, Serving
 from support.wire import Answer, until
 
@@ -31,11 +32,13 @@ def _storm(fleet: Fleet, fleet_of: list[Serving], site: JiraSite, calls: int) ->
         )
 
 
-@pytest.mark.parametrize("role", ["web", "all"])
+@pytest.mark.parametrize(
+    ("kind", "role"), [("sqlite", "web"), ("sqlite", "all"), ("postgres", "all")]
+)
 def test_fifty_threads_and_two_processes_make_one_report_a_trigger(
-    tmp_path: Path, keys: KeyRing, role: str
+    tmp_path: Path, keys: KeyRing, kind: str, role: str
 ) -> None:
-    with Fleet(tmp_path, keys) as fleet:
+    with Fleet(tmp_path, keys, database_in(tmp_path, kind)) as fleet:
         two = [fleet.serve(role), fleet.serve(role)]
         site = fleet.installed(two[0])
         site.faults.append(Fault(FaultKind.SLOW, delay=timedelta(milliseconds=20)))
@@ -69,8 +72,9 @@ def test_processes_that_start_at_once_on_no_file_agree(fleet: Fleet) -> None:
     assert fleet.breaches() == []
 
 
-def test_a_worker_and_a_door_share_the_work(fleet: Fleet) -> None:
+def test_a_worker_and_a_door_share_the_work(shared_fleet: Fleet) -> None:
     """Contract F: the worker attempts what ticks left, with the token that a tick brought."""
+    fleet = shared_fleet
     door, worker = fleet.serve("web"), fleet.serve("worker")
     site = fleet.installed(door)
     fleet.advance(hours=11, minutes=59, seconds=58)

@@ -1,6 +1,6 @@
-"""The memory store is the model: SQLite does the same, act by act (T3).
+"""The memory store is the model: SQLite and PostgreSQL do the same, act by act (T3).
 
-A machine draws acts at random and lets both stores run them at the same instant.
+A machine draws acts at random and lets all stores run them at the same instant.
 After each act their answers, records, ledgers, reports, tokens and lists must be
 equal, and every invariant must hold for what they have.
 """
@@ -9,11 +9,12 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -24,9 +25,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from psycopg import sql
 
 from firstry.domain.claim import Claim
-from firstry.domain.errors import FirstryError
+from firstry.domain.errors import FirstryError, StoreUnavailable
 from firstry.domain.ledger import OPERATOR
 from firstry.domain.milestone import Act
 from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
@@ -40,8 +42,9 @@ from firstry.lifecycle.retry import retry_now
 from firstry.lifecycle.uninstall import record_uninstallation
 from firstry.ports.store import Store
 from firstry.stores.memory import MemoryStore
-from firstry.stores.sql.migration import upgrade
-from firstry.stores.sql.store import SqliteStore
+from firstry.stores.sql.postgres.store import PostgresStore
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
 from support.domain import (
     AUTO_12H,
     AUTO_24H,
@@ -58,6 +61,8 @@ from support.domain import (
     token,
 )
 from support.invariants import Snapshot, breaches_between, breaches_of, snapshot
+from support.postgres_service import ServiceDatabase, new_service_database
+from support.wire import PATIENCE_SECONDS, until
 
 MINUTE = timedelta(minutes=1)
 POLICY = Policy(
@@ -70,12 +75,8 @@ POLICY = Policy(
 )
 EVERYBODY = (tenant(1), tenant(2))
 TRIGGERS = (AUTO_12H, AUTO_24H, MANUAL)
-RUNS = settings(
-    max_examples=300,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+EXAMPLES = {("sqlite",): 150, ("sqlite", "postgres"): 100}
+"""How many runs each company of stores makes beside the model; PostgreSQL takes the longest."""
 who = st.sampled_from(EVERYBODY)
 whose_trigger = st.sampled_from(TRIGGERS)
 OUTCOMES = st.sampled_from(["completed", "failed", "refused", "throttled", "crash"])
@@ -91,7 +92,7 @@ ACTS: dict[str, Callable[[Store, Tenant, Trigger, datetime], object]] = {
     "uninstall": lambda store, who, _, now: record_uninstallation(store, who, None, now),
     "upgrade": lambda store, who, trigger, now: record_upgrade(store, who, trigger, now),
 }
-OFTEN = ["ask", "reset", "reset", "resume", "resume", "resume", "retry", "retry"]
+OFTEN = ["ask", *2 * ["reset", "retry"], *3 * ["resume", "uninstall"]]
 told: Counter[str] = Counter()
 """How often each kind of entry was written over all runs."""
 
@@ -105,16 +106,52 @@ def fresh_file() -> bytes:
         return path.read_bytes()
 
 
+def new_sqlite(folder: Path) -> Store:
+    """Return a store on a file of its own."""
+    path = folder / "store.db"
+    path.write_bytes(fresh_file())
+    return SqliteStore(path)
+
+
+@cache
+def database() -> ServiceDatabase:
+    """The one database of all runs."""
+    return new_service_database()
+
+
+def new_postgres(folder: Path) -> Store:
+    """Return a store on the one database, with nothing in it any more."""
+    with psycopg.connect(database().admin_url) as connection:
+        connection.execute("SET session_replication_role = replica")  # the rules keep all rows
+        for (table,) in connection.execute(TABLES).fetchall():
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        connection.execute("UPDATE store_clock SET high_water_at = 0")
+    # The model's clock knows no steps, and no machine is too slow for it.
+    store = PostgresStore(database().url, PATIENCE_SECONDS, clock_milliseconds=0)
+    wait = until()
+    while True:
+        try:
+            store.check()
+        except StoreUnavailable:
+            wait.more("a connection")
+        else:
+            return store
+
+
+TABLES = "SELECT table_name FROM information_schema.columns WHERE column_name = 'cloud_id'"
+NEW: Mapping[str, Callable[[Path], Store]] = {"sqlite": new_sqlite, "postgres": new_postgres}
+
+
 class Lockstep(RuleBasedStateMachine):
-    """Two tenants on two stores, with one clock."""
+    """Two tenants on several stores, with one clock."""
+
+    kinds: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="firstry-"))
-        path = self.folder / "store.db"
-        path.write_bytes(fresh_file())
         self.model = MemoryStore()
-        self.store = SqliteStore(path)
+        self.stores = [NEW[kind](self.folder) for kind in self.kinds]
         self.now = INSTALLED_AT
         self.claims: list[Claim] = []
         self.seen: dict[Tenant, Snapshot] = {}
@@ -122,37 +159,43 @@ class Lockstep(RuleBasedStateMachine):
     def teardown(self) -> None:
         for each in self.seen.values():
             told.update(json.loads(entry.body)["kind"] for entry in each.entries)
-        self.store.close()
+        for store in self.stores:
+            store.close()
         shutil.rmtree(self.folder)
 
-    def both(self, who: Tenant, act: Callable[[Store], object]) -> object:
-        """Run `act` on both stores, compare all that they show, and return its answer."""
-        expected, answer = _answer(act, self.model), _answer(act, self.store)
-        assert answer == expected
+    def all(self, who: Tenant, act: Callable[[Store], object]) -> object:
+        """Run `act` on all stores, compare all that they show, and return its answer."""
+        expected = _answer(act, self.model)
+        for store in self.stores:
+            assert _answer(act, store) == expected
         self._compare(who)
-        if isinstance(answer, Claim):
-            self.claims.append(answer)
-        return answer
+        if isinstance(expected, Claim):
+            self.claims.append(expected)
+        return expected
 
     def _compare(self, who: Tenant) -> None:
         record = self.model.read(who)
-        assert self.store.read(who) == record
-        assert self.store.token(who) == self.model.token(who)
-        assert self.store.check() == self.model.check()
-        assert self.store.tenants(None, 9) == self.model.tenants(None, 9)
-        for at in (self.now, self.now + 3 * MINUTE, self.now + timedelta(days=4)):
-            assert claimable_at(self.store, at, POLICY) == claimable_at(self.model, at, POLICY)
-        if record is not None:
-            now = snapshot(self.model, record)
-            assert snapshot(self.store, record) == now
+        now = snapshot(self.model, record) if record is not None else None
+        shown = self._shown(self.model, who)
+        for store in self.stores:
+            assert store.read(who) == record
+            assert self._shown(store, who) == shown
+            assert record is None or snapshot(store, record) == now
+        if now is not None:
             assert breaches_of(now, POLICY) == []
             if who in self.seen:
                 assert breaches_between(self.seen[who], now) == []
             self.seen[who] = now
 
+    def _shown(self, store: Store, who: Tenant) -> object:
+        """Return what a store answers to all but the reading of the tenant's own rows."""
+        later = (self.now, self.now + 3 * MINUTE, self.now + timedelta(days=4))
+        due = [claimable_at(store, at, POLICY) for at in later]
+        return store.token(who), store.check(), store.tenants(None, 9), due
+
     @initialize(live=lifetime)
     def begin(self, live: timedelta) -> None:
-        self.both(EVERYBODY[0], lambda store: self._install(store, EVERYBODY[0], live, "1"))
+        self.all(EVERYBODY[0], lambda store: self._install(store, EVERYBODY[0], live, "1"))
 
     def _install(self, store: Store, who: Tenant, live: timedelta | None, name: str) -> object:
         until = self.now + live if live is not None else None
@@ -171,12 +214,12 @@ class Lockstep(RuleBasedStateMachine):
         """Install where the app is not installed, and now and then where it is."""
         known = self.seen.get(who)
         if again == 0 or known is None or known.record.uninstalled_at is not None:
-            self.both(who, lambda store: self._install(store, who, live, name))
+            self.all(who, lambda store: self._install(store, who, live, name))
 
     @rule(who=who, live=st.none() | lifetime)
     def tick(self, who: Tenant, live: timedelta | None) -> None:
         brought = token(self.now + live, b"%d" % live.seconds) if live is not None else None
-        self.both(who, lambda store: tick_at(store, self.now, brought, who, POLICY))
+        self.all(who, lambda store: tick_at(store, self.now, brought, who, POLICY))
 
     @rule(pick=st.integers(0, 9), outcome=OUTCOMES)
     def worker_serves_who_is_due(self, pick: int, outcome: str) -> None:
@@ -192,12 +235,18 @@ class Lockstep(RuleBasedStateMachine):
             self.now = max(self.now, next_due)
             self._serve(Tenant.from_row(cloud_id), outcome)
 
+    @rule(pick=st.integers(0, 9), outcome=st.sampled_from(["failed", "crash"]))
+    def worker_serves_in_vain(self, pick: int, outcome: str) -> None:
+        """Go on until the attempts are used up, if the window is long enough."""
+        for _ in range(POLICY.max_attempts + 1):
+            self.worker_serves_who_is_due(pick, outcome)
+
     @rule(who=who, outcome=OUTCOMES)
     def worker_serves(self, who: Tenant, outcome: str) -> None:
         self._serve(who, outcome)
 
     def _serve(self, who: Tenant, outcome: str) -> None:
-        held = self.both(who, lambda store: claim_at(store, self.now, who, POLICY))
+        held = self.all(who, lambda store: claim_at(store, self.now, who, POLICY))
         if isinstance(held, Claim) and outcome != "crash":
             self._settle(held, outcome)
 
@@ -209,7 +258,7 @@ class Lockstep(RuleBasedStateMachine):
 
     def _settle(self, held: Claim, outcome: str) -> None:
         result = self._outcome(held, outcome)
-        self.both(held.tenant, lambda store: settle_at(store, held, result, self.now, POLICY))
+        self.all(held.tenant, lambda store: settle_at(store, held, result, self.now, POLICY))
 
     def _outcome(self, held: Claim, kind: str) -> Outcome:
         if kind == "failed":
@@ -222,7 +271,7 @@ class Lockstep(RuleBasedStateMachine):
 
     @rule(who=who, trigger=whose_trigger, act=st.sampled_from(sorted(ACTS) + OFTEN))
     def somebody_acts(self, who: Tenant, trigger: Trigger, act: str) -> None:
-        self.both(who, lambda store: ACTS[act](store, who, trigger, self.now))
+        self.all(who, lambda store: ACTS[act](store, who, trigger, self.now))
 
     @rule(passed=st.sampled_from([MOMENT, MINUTE, 5 * MINUTE, 73 * 60 * MINUTE, -BACK, -4 * BACK]))
     def time_passes(self, passed: timedelta) -> None:
@@ -259,9 +308,21 @@ def _edges(seen: Snapshot) -> list[datetime]:
 
 
 @pytest.mark.timeout(240)
-def test_memory_and_sqlite_agree_step_by_step() -> None:
+@pytest.mark.parametrize("kinds", EXAMPLES, ids=" ".join)
+def test_every_store_agrees_with_the_model_step_by_step(kinds: tuple[str, ...]) -> None:
     """I1 to I8, I15 over every committed state; P1, P5, P7, P9, P10, P18 at random."""
     told.clear()
-    run_state_machine_as_test(Lockstep, settings=RUNS)
+    machine = type("Company", (Lockstep,), {"kinds": kinds})
+    run_state_machine_as_test(machine, settings=runs(EXAMPLES[kinds]))
     expected = {act.value for act in Act if act is not Act.ARM}
     assert expected <= set(told), f"never reached: {sorted(expected - set(told))}"
+
+
+def runs(examples: int) -> settings:
+    """Return how often and how far the machine runs."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )

@@ -1,9 +1,10 @@
 """The 18 acceptance scenarios of the contract (CONTRACT 2), by name, through POST /forge/tick.
 
-Each runs the whole service on a real SQLite file; sections are the contract's
-letters A to G.
+Each runs the whole service on a real SQLite file and on PostgreSQL; sections are the
+contract's letters A to G.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -16,10 +17,20 @@ from firstry.scheduler.attempt import Parts
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform import ABSENT
 from firstry.sim.platform_key import KeyRing
+from support.backing import SHARED
 from support.call import TICK, headers_of
 from support.claims import without_tenant
 from support.parts import DefectiveStore
+from support.postgres_rows import database_in
 from support.service import World
+
+
+@pytest.fixture(params=SHARED)
+def world(request: pytest.FixtureRequest, tmp_path: Path, keys: KeyRing) -> Iterator[World]:
+    """A running service on each kind of database; what it stored must break no invariant."""
+    with World(tmp_path, keys, database=database_in(tmp_path, request.param)) as world:
+        yield world
+        assert world.breaches() == []
 
 
 def _refused(world: World, cloud_id: object) -> None:

@@ -99,7 +99,7 @@ class TestManual:
         site = present.installed()
         assert [generate(present, site).code for _ in range(6)] == [0] * 6
         ran = generate(present, site)
-        assert (ran.code, ran.error["code"]) == (5, "CONFLICT")
+        assert (ran.code, ran.error["code"]) == (5, "RATE_EXCEEDED")
         assert len(milestones(present, site)) == 2 + 6
 
     def test_a_request_while_one_waits_lets_that_one_go_on(self, present: World) -> None:

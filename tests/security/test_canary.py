@@ -10,8 +10,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,7 @@ from support import hostile, hostile_claim
 from support.call import INSTALL, TICK, headers_of
 from support.command import command
 from support.hostile import Aim
+from support.jira_page import EVERY_ROUTE, VIEWER, Visit, module_of
 from support.process import Fleet, Serving
 from support.service import StillClock
 from support.wire import Answer
@@ -33,7 +36,7 @@ from support.wire import Answer
 NAME = "zanzibar-canary"
 """The site's name; every project, field and filter of it has it in its own name."""
 BODY = "canary-in-the-body"
-USER_TOKEN = "canary-user-token-5f2e"  # what Forge sends for a person; we never ask for it
+USER_TOKEN = "canary-user-token-5f2e"  # what comes with a tick, where nobody asks for it
 
 
 @dataclass(slots=True)
@@ -115,6 +118,19 @@ def _day(fleet: Fleet, haul: Haul, serving: Serving, stranger: SigningKey) -> Ji
     return site
 
 
+def _pages(fleet: Fleet, haul: Haul, serving: Serving, site: JiraSite) -> None:
+    """Look at the page and press its button, as an administrator and as somebody else."""
+    site.administrators.add(INSTALLER)
+    for person, path in product((INSTALLER, VIEWER), EVERY_ROUTE):
+        visit = Visit(serving.port, fleet.platform, site, fleet.clock.now(), person)
+        headers = visit.headers(module_of(path))
+        haul.plant_token("invocation tokens", headers["authorization"].partition(" ")[2])
+        haul.plant_token("user tokens", headers["x-forge-oauth-user"])
+        answer = visit.call(path, headers=headers, body=json.dumps({"note": BODY}).encode())
+        assert (answer.status == 403) is (person == VIEWER), answer.body
+        haul.keep("answers", answer.body + repr(answer.headers).encode())
+
+
 def _commands(fleet: Fleet, haul: Haul, site: JiraSite) -> None:
     """Run every command that shows something, both ways, and some that fail."""
     report_id = fleet.database.rows("SELECT report_id FROM report LIMIT 1")[0]["report_id"]
@@ -144,17 +160,21 @@ def haul(
     """A day's haul."""
     rng, haul = Random(5), Haul()
     folder: Path = tmp_path_factory.mktemp("canary")
-    secrets = {"SECRET_KEYS": _random_key("k1", rng), "SIGNING_KEY": _random_key("s1", rng)}
+    secrets: dict[str, Any] = {
+        "SECRET_KEYS": _random_key("k1", rng),
+        "SIGNING_KEY": _random_key("s1", rng),
+    }
     for text in secrets.values():
         encoded = text.partition(":")[2]
         haul.plant("secret keys", encoded, base64.urlsafe_b64decode(encoded + "="))
-    haul.plant("account ids", INSTALLER)
+    haul.plant("account ids", INSTALLER, VIEWER)
     haul.plant("site names", NAME)
     haul.plant("bodies", BODY)
     haul.plant("user tokens", USER_TOKEN)
     with Fleet(folder, keys, **secrets) as fleet:
         serving = fleet.serve()
         site = _day(fleet, haul, serving, stranger)
+        _pages(fleet, haul, serving, site)
         haul.keep("database while running", b"".join(fleet.database.files().values()))
         _commands(fleet, haul, site)
         serving.stop()

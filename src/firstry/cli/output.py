@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from firstry.domain.access import AccessDenied, RoleInsufficient
 from firstry.domain.errors import (
     Conflict,
     FirstryError,
@@ -42,6 +43,8 @@ _EXITS: tuple[tuple[type[FirstryError], Exit], ...] = (
     (SettingInvalid, Exit.USAGE),
     (InputInvalid, Exit.USAGE),
     (StoreUnfit, Exit.USAGE),
+    (AccessDenied, Exit.NOT_ALLOWED),
+    (RoleInsufficient, Exit.NOT_ALLOWED),
     (NotFound, Exit.NOT_FOUND),
     (Conflict, Exit.CONFLICT),
     (StoreUnavailable, Exit.UNAVAILABLE),

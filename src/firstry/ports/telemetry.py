@@ -22,6 +22,9 @@ class Event(StrEnum):
     KEY_SET_FETCHED = "key_set_fetched"
     KEY_SET_FETCH_FAILED = "key_set_fetch_failed"
     REPORT_INVALID = "report_invalid"
+    OPERATOR_ACTED = "operator_acted"
+    BULK_ENDED = "bulk_ended"
+    BULK_INTERRUPTED = "bulk_interrupted"
     SERVICE_STARTED = "service_started"
     SERVICE_STOPPED = "service_stopped"
 

@@ -81,6 +81,10 @@ class GroupSettler:
                 return
             except FirstryError:
                 pass  # each alone, so that the one that cannot be stored is told apart
+            except BaseException as error:  # a fault of ours: nobody is left waiting for its end
+                for each in group.values():
+                    each.settled.set_exception(error)
+                raise
         for each in group.values():
             try:
                 each.settled.set_result(self._alone(each.held, each.outcome, each.now))

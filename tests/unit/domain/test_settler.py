@@ -111,3 +111,24 @@ def test_a_claim_that_is_no_longer_in_force_is_fenced_in_a_group_too() -> None:
     stale = replace(claims[2], fence=claims[2].fence - 1)
     ends = settle_together(store, [*claims[:2], stale, *claims[3:]])
     assert [isinstance(end, Fenced) for end in ends] == [n == 2 for n in range(TENANTS)]
+
+
+class Faulty(Slow):
+    """A store that meets something nobody thought of when it is given several outcomes."""
+
+    is_faulty = False
+
+    def transact_many(
+        self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
+    ) -> dict[Tenant, T]:
+        if self.is_faulty and len(work) > 1:
+            raise LookupError("a fault")
+        return super().transact_many(now, work, skip_locked=skip_locked)
+
+
+def test_a_fault_of_our_own_leaves_nobody_waiting() -> None:
+    store = Faulty()
+    claims = claimed(store)
+    store.is_faulty = True
+    ends = settle_together(store, claims)
+    assert [isinstance(end, LookupError) for end in ends] == [False] + [True] * (TENANTS - 1)

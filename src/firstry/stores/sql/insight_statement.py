@@ -81,7 +81,7 @@ WHERE state IN ('scheduled', 'claimed') GROUP BY trigger_name
 """
 TALLY_ENDED = """
 SELECT trigger_name, state, count(*) AS n FROM milestone
-WHERE state IN ('completed', 'missed', 'discarded', 'cancelled') GROUP BY trigger_name, state
+WHERE state NOT IN ('scheduled', 'claimed') GROUP BY trigger_name, state
 """
 TALLY_SUPERSEDED = """
 SELECT m.trigger_name, m.state, count(*) AS n

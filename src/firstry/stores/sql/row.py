@@ -1,5 +1,6 @@
 """Rows to values and back. The only place that knows the columns' types."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import groupby
@@ -8,7 +9,7 @@ from typing import Any
 from firstry.domain.due import DueQuery
 from firstry.domain.errors import Defect
 from firstry.domain.instant import from_milliseconds, to_milliseconds
-from firstry.domain.ledger import Head
+from firstry.domain.ledger import Head, SealedEntry
 from firstry.domain.milestone import Act, LastError, Milestone, State
 from firstry.domain.policy import MANUAL, DeferralKind, Trigger
 from firstry.domain.public_key import PublicKey
@@ -54,6 +55,25 @@ def tenant_values(record: TenantRecord) -> Values:
         "head_sequence": record.head.sequence,
         "head_hash": record.head.hash,
     }
+
+
+def head_values(record: TenantRecord) -> Values:
+    """Return the columns of `tenant` that move with its ledger."""
+    return {
+        "cloud_id": record.tenant.cloud_id,
+        "head_sequence": record.head.sequence,
+        "head_hash": record.head.hash,
+    }
+
+
+def is_same_but_head(before: TenantRecord, after: TenantRecord) -> bool:
+    """Whether the columns of `tenant` are the same, those of `head_values` left aside."""
+    return (
+        before.installation == after.installation
+        and before.last_tick_at == after.last_tick_at
+        and before.paused_at == after.paused_at
+        and before.uninstalled_at == after.uninstalled_at
+    )
 
 
 def milestone_values(tenant: Tenant, milestone: Milestone) -> Values:
@@ -108,6 +128,25 @@ def report_values(report: StoredReport) -> Values:
         "digest": report.digest,
         "body": report.body,
         "envelope": report.envelope,
+    }
+
+
+def entry_values(tenant: Tenant, sealed: SealedEntry) -> Values:
+    """Return the columns of `ledger`.
+
+    What an entry says of itself is read from its own bytes, so no column can say
+    anything that is not under its hash.
+    """
+    said = json.loads(sealed.body)
+    return {
+        "cloud_id": tenant.cloud_id,
+        "sequence": sealed.sequence,
+        "body": sealed.body,
+        "hash": sealed.hash,
+        "entry_at": said.get("at"),
+        "entry_kind": said.get("kind"),
+        "entry_actor": said.get("actor"),
+        "entry_trigger": said.get("detail", {}).get("trigger"),
     }
 
 

@@ -1,4 +1,8 @@
-"""Every SQL statement of the store, as constants. `now` is always bound."""
+"""Every SQL statement of the store, as constants. `now` is always bound.
+
+Few tenants have a switch that is off, so each statement asks once whether there is
+any at all before it looks for those of each tenant.
+"""
 
 _RECORD = """
 SELECT t.cloud_id, t.installed_at, t.source, t.installation_id, t.app_version,
@@ -6,8 +10,9 @@ SELECT t.cloud_id, t.installed_at, t.source, t.installation_id, t.app_version,
        t.head_sequence, t.head_hash,
        k.expires_at AS token_expires_at,
        (SELECT high_water_at FROM store_clock) AS store_clock_at,
-       (SELECT string_agg(f.name, ' ') FROM flag f
-        WHERE f.scope IN ('*', t.cloud_id) AND f.is_on = 0) AS switched_off,
+       CASE WHEN EXISTS (SELECT 1 FROM flag WHERE is_on = 0) THEN
+           (SELECT string_agg(f.name, ' ') FROM flag f
+            WHERE f.scope IN ('*', t.cloud_id) AND f.is_on = 0) END AS switched_off,
        m.trigger_name, m.revision, m.state, m.installed_at AS evidence_at,
        m.due_at, m.window_end_at, m.next_due, m.attempts, m.starts, m.fence, m.lease_until,
        m.deferral_kind, m.deferrals, m.settled_fence, m.settled_as,
@@ -29,13 +34,20 @@ READ_TENANT = (
     + "WHERE t.cloud_id = :cloud_id ORDER BY m.due_at, m.trigger_name, m.revision"
 )
 
+_BATCH_END = " ORDER BY t.cloud_id, m.due_at, m.trigger_name, m.revision"
 READ_TENANTS = (
+    _RECORD + "FROM tenant t" + _MILESTONES + "WHERE t.cloud_id = ANY(:cloud_ids)" + _BATCH_END
+)
+"""READ_TENANT for several at once, as PostgreSQL says it."""
+
+READ_TENANTS_OF_JSON = (
     _RECORD
     + "FROM tenant t"
     + _MILESTONES
-    + "WHERE t.cloud_id = ANY(:cloud_ids) ORDER BY t.cloud_id, m.due_at, m.trigger_name, m.revision"
+    + "WHERE t.cloud_id IN (SELECT value FROM json_each(:cloud_ids))"
+    + _BATCH_END
 )
-"""READ_TENANT for several at once, as PostgreSQL says it."""
+"""READ_TENANT for several at once, as SQLite says it: `cloud_ids` is a JSON array."""
 
 LIST_TENANTS = (
     _RECORD
@@ -57,9 +69,10 @@ WHERE m.state IN ('scheduled', 'claimed') AND m.next_due <= :now AND t.paused_at
                                             ELSE :max_attempts END
        OR (m.deferral_kind = 'token' AND m.deferrals >= :refusals
            AND t.last_tick_at <= :silent_since))
-  AND NOT EXISTS (SELECT 1 FROM flag f WHERE f.is_on = 0 AND f.scope IN ('*', m.cloud_id)
+  AND (NOT EXISTS (SELECT 1 FROM flag WHERE is_on = 0) OR NOT EXISTS (
+      SELECT 1 FROM flag f WHERE f.is_on = 0 AND f.scope IN ('*', m.cloud_id)
       AND f.name IN ('generation', CASE m.trigger_name WHEN :manual THEN 'manual'
-                                   ELSE 'trigger.' || m.trigger_name END))
+                                   ELSE 'trigger.' || m.trigger_name END)))
 ORDER BY m.next_due, m.cloud_id
 LIMIT :limit
 """
@@ -85,6 +98,12 @@ UPDATE tenant SET installed_at = :installed_at, source = :source,
        head_sequence = :head_sequence, head_hash = :head_hash
 WHERE cloud_id = :cloud_id AND head_sequence = :expected_sequence
 """
+
+MOVE_HEAD = """
+UPDATE tenant SET head_sequence = :head_sequence, head_hash = :head_hash
+WHERE cloud_id = :cloud_id AND head_sequence = :expected_sequence
+"""
+"""UPDATE_TENANT where nothing but the ledger has changed, as with every claim and settle."""
 
 INSERT_MILESTONE = """
 INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at, due_at,
@@ -119,7 +138,9 @@ VALUES (:cloud_id, :trigger_name, :revision, :completed_at, :report_id, :digest)
 """
 
 INSERT_ENTRY = """
-INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES (:cloud_id, :sequence, :body, :hash)
+INSERT INTO ledger (cloud_id, sequence, body, hash,
+                    entry_at, entry_kind, entry_actor, entry_trigger)
+VALUES (:cloud_id, :sequence, :body, :hash, :entry_at, :entry_kind, :entry_actor, :entry_trigger)
 """
 
 PUT_TOKEN = """

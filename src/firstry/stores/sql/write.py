@@ -33,6 +33,7 @@ def steps_of(
 class _Batch:
     new_tenants: _Rows = field(default_factory=list)
     tenants: _Rows = field(default_factory=list)
+    heads: _Rows = field(default_factory=list)
     tokens: _Rows = field(default_factory=list)
     dropped_tokens: _Rows = field(default_factory=list)
     entries: _Rows = field(default_factory=list)
@@ -46,6 +47,7 @@ class _Batch:
         return _steps(
             (statement.INSERT_TENANT, self.new_tenants, True),
             (statement.UPDATE_TENANT, self.tenants, True),
+            (statement.MOVE_HEAD, self.heads, True),
             (statement.PUT_TOKEN, self.tokens, True),
             (statement.DELETE_TOKEN, self.dropped_tokens, False),
             (statement.INSERT_ENTRY, self.entries, True),
@@ -64,11 +66,7 @@ class _Batch:
         """Take the change of one tenant in."""
         self._add_tenant(before, after)
         self._add_token(before, after, change.token)
-        cloud_id = after.tenant.cloud_id
-        self.entries += (
-            {"cloud_id": cloud_id, "sequence": e.sequence, "body": e.body, "hash": e.hash}
-            for e in change.entries
-        )
+        self.entries += [row.entry_values(after.tenant, each) for each in change.entries]
         if change.report is not None:
             self.reports.append(row.report_values(change.report))
         for milestone in after.milestones:
@@ -77,11 +75,14 @@ class _Batch:
                 self._add_milestone(after.tenant, old, milestone, change.report)
 
     def _add_tenant(self, before: TenantRecord | None, after: TenantRecord) -> None:
-        values = row.tenant_values(after)
         if before is None:
-            self.new_tenants.append(values)
-        elif values != row.tenant_values(before):
-            self.tenants.append(values | {"expected_sequence": before.head.sequence})
+            self.new_tenants.append(row.tenant_values(after))
+            return
+        expected = {"expected_sequence": before.head.sequence}
+        if not row.is_same_but_head(before, after):
+            self.tenants.append(row.tenant_values(after) | expected)
+        elif before.head != after.head:
+            self.heads.append(row.head_values(after) | expected)
 
     def _add_token(
         self, before: TenantRecord | None, after: TenantRecord, token: SealedToken | None

@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.numeric import Int8BinaryDumper
 
 from firstry.domain.errors import Defect, FirstryError, StoreUnavailable, StoreUnfit
+from firstry.stores.sql.postgres import array
 from firstry.stores.sql.session import Again
 
 LOCK_SECONDS = 1.0
@@ -64,6 +65,7 @@ def connect(url: str, answer_seconds: float = ANSWER_SECONDS) -> Connection:
         raise StoreUnavailable(f"the database cannot be reached{why}", _REACH) from error
     # One integer type, whatever the size of the value, so that a statement is prepared once.
     made.adapters.register_dumper(int, Int8BinaryDumper)
+    array.register(made.adapters)
     return made
 
 

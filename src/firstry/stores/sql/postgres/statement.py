@@ -8,31 +8,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from firstry.stores.sql import statement
+from firstry.stores.sql.postgres import array
+from firstry.stores.sql.session import Values
 
-_TEXT, _NUMBER, _BYTES = "text", "bigint", "bytea"
+_Kind = type[array.Column]
+_Types = Mapping[str, _Kind]
+_TEXT: _Kind = array.Texts
+_NUMBER: _Kind = array.Numbers
+_BYTES: _Kind = array.Bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """A statement with one parameter, an array, for each of `columns`."""
+    """A statement with one parameter, an array, for each of the columns."""
 
     sql: str
-    columns: Sequence[str]
+    types: _Types
+
+    def arrays(self, rows: Sequence[Values]) -> dict[str, array.Column]:
+        """Return the parameters that write these rows."""
+        return {name: kind([row[name] for row in rows]) for name, kind in self.types.items()}
 
 
-def _unnest(types: Mapping[str, str]) -> str:
-    arrays = ", ".join(f"%({name})b::{kind}[]" for name, kind in types.items())
+def _unnest(types: _Types) -> str:
+    arrays = ", ".join(f"%({name})b" for name in types)
     return f"unnest({arrays}) AS v({', '.join(types)})"
 
 
-def _insert(table: str, types: Mapping[str, str], end: str = "") -> Batched:
+def _insert(table: str, types: _Types, end: str = "") -> Batched:
     names = ", ".join(types)
-    return Batched(f"INSERT INTO {table} ({names}) SELECT * FROM {_unnest(types)} {end}", [*types])
+    return Batched(f"INSERT INTO {table} ({names}) SELECT * FROM {_unnest(types)} {end}", types)
 
 
-def _update(
-    table: str, types: Mapping[str, str], key: Sequence[str], met: Sequence[str]
-) -> Batched:
+def _update(table: str, types: _Types, key: Sequence[str], met: Sequence[str]) -> Batched:
     """Return the UPDATE of what is neither in the key nor expected (`met`: column=expected)."""
     expected = dict(each.split("=") for each in met)
     columns = [name for name in types if name not in key and name not in expected.values()]
@@ -41,7 +49,7 @@ def _update(
     guards += [f"t.{name} = v.{other}" for name, other in expected.items()]
     where = " AND ".join(guards)
     sql = f"UPDATE {table} t SET {changed} FROM {_unnest(types)} WHERE {where}"
-    return Batched(sql, [*types])
+    return Batched(sql, types)
 
 
 _TENANT = {
@@ -57,6 +65,7 @@ _TENANT = {
     "head_sequence": _NUMBER,
     "head_hash": _TEXT,
 }
+_HEAD = {"cloud_id": _TEXT, "head_sequence": _NUMBER, "head_hash": _TEXT}
 _TOKEN = {"cloud_id": _TEXT, "ciphertext": _BYTES, "key_id": _TEXT, "expires_at": _NUMBER}
 _NAME = {"cloud_id": _TEXT, "trigger_name": _TEXT, "revision": _NUMBER}
 _PROGRESS = {
@@ -84,6 +93,16 @@ _REPORT = {
     "body": _BYTES,
     "envelope": _BYTES,
 }
+_ENTRY = {
+    "cloud_id": _TEXT,
+    "sequence": _NUMBER,
+    "body": _BYTES,
+    "hash": _TEXT,
+    "entry_at": _TEXT,
+    "entry_kind": _TEXT,
+    "entry_actor": _TEXT,
+    "entry_trigger": _TEXT,
+}
 
 BATCHED: Mapping[str, Batched] = {
     statement.INSERT_TENANT: _insert("tenant", _TENANT),
@@ -93,15 +112,19 @@ BATCHED: Mapping[str, Batched] = {
         ["cloud_id"],
         ["head_sequence=expected_sequence"],
     ),
+    statement.MOVE_HEAD: _update(
+        "tenant",
+        _HEAD | {"expected_sequence": _NUMBER},
+        ["cloud_id"],
+        ["head_sequence=expected_sequence"],
+    ),
     statement.PUT_TOKEN: _insert(
         "token",
         _TOKEN,
         "ON CONFLICT (cloud_id) DO UPDATE SET ciphertext = excluded.ciphertext, "
         "key_id = excluded.key_id, expires_at = excluded.expires_at",
     ),
-    statement.INSERT_ENTRY: _insert(
-        "ledger", {"cloud_id": _TEXT, "sequence": _NUMBER, "body": _BYTES, "hash": _TEXT}
-    ),
+    statement.INSERT_ENTRY: _insert("ledger", _ENTRY),
     statement.INSERT_MILESTONE: _insert("milestone", _NAME | _BORN | _PROGRESS),
     statement.UPDATE_MILESTONE: _update(
         "milestone",

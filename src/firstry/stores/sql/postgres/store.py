@@ -59,17 +59,29 @@ class PostgresStore(SqlStore):
     """A `Store` in the PostgreSQL database that `url` names.
 
     `answer_seconds` bounds every statement; work in bulk asks for more.
+    `clock_milliseconds` is how far the high-water mark may lie behind.
     """
 
-    def __init__(self, url: str, answer_seconds: float = ANSWER_SECONDS) -> None:
-        super().__init__(PostgresDatabase(url, answer_seconds))
+    def __init__(
+        self,
+        url: str,
+        answer_seconds: float = ANSWER_SECONDS,
+        clock_milliseconds: int = CLOCK_MILLISECONDS,
+    ) -> None:
+        super().__init__(PostgresDatabase(url, answer_seconds, clock_milliseconds))
 
 
 class PostgresDatabase:
     """The engine: a pool of connections to one database."""
 
-    def __init__(self, url: str, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        answer_seconds: float = ANSWER_SECONDS,
+        clock_milliseconds: int = CLOCK_MILLISECONDS,
+    ) -> None:
         self._pool = Pool(url, answer_seconds)
+        self.clock_milliseconds = clock_milliseconds
         self._clock_at = 0
 
     def read(self, tenants: Sequence[Tenant] | None, sql: str, values: Values) -> list[Row]:
@@ -90,7 +102,7 @@ class PostgresDatabase:
 
     def is_clock_to_move(self, now: datetime) -> bool:
         """Whether this process has not moved the high-water mark for a while."""
-        if to_milliseconds(now) - self._clock_at < CLOCK_MILLISECONDS:
+        if to_milliseconds(now) - self._clock_at < self.clock_milliseconds:
             return False
         self._clock_at = to_milliseconds(now)
         return True
@@ -136,7 +148,7 @@ class PostgresSession:
             return
         at = to_milliseconds(now)
         with mapped_errors():
-            values = {"now": at, "before": at - CLOCK_MILLISECONDS}
+            values = {"now": at, "before": at - self._database.clock_milliseconds}
             self._connection.execute(_MOVE_CLOCK, values)
 
     def ring(self) -> None:
@@ -180,8 +192,7 @@ def _send(cursor: psycopg.Cursor[DictRow], step: Step) -> None:
     if batched is None:
         cursor.executemany(in_dialect(step.sql), step.rows)
         return
-    arrays = {name: [row[name] for row in step.rows] for name in batched.columns}
-    cursor.execute(batched.sql, arrays)
+    cursor.execute(batched.sql, batched.arrays(step.rows))
 
 
 def _see(connection: Connection, tenants: Sequence[Tenant] | None) -> psycopg.Cursor[DictRow]:

@@ -44,7 +44,8 @@ BEGIN
         EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', place);
         EXECUTE format('DROP POLICY IF EXISTS tenant_wall ON %s', place);
         EXECUTE format('CREATE POLICY tenant_wall ON %s USING '
-            '(strpos(current_setting(''firstry.tenants'', true), '','' || cloud_id || '','') > 0 '
+            '(cloud_id IN (SELECT unnest(string_to_array('
+            'current_setting(''firstry.tenants'', true), '',''))) '
             'OR (SELECT firstry_sees_all()))',
             place);
     END LOOP;

@@ -5,6 +5,7 @@ is between its read and its write, in this process or in another, and
 `synchronous=FULL` makes COMMIT mean "on disk".
 """
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -85,11 +86,8 @@ class SqliteSession:
     def __init__(self, connection: apsw.Connection, tenants: Sequence[Tenant]) -> None:
         self._connection = connection
         self.locked = tenants
-        self.records = [
-            found
-            for tenant in tenants
-            for found in _rows(connection, statement.READ_TENANT, {"cloud_id": tenant.cloud_id})
-        ]
+        named = json.dumps([tenant.cloud_id for tenant in tenants])
+        self.records = _rows(connection, statement.READ_TENANTS_OF_JSON, {"cloud_ids": named})
 
     def write(self, steps: Sequence[Step]) -> None:
         with mapped_errors():

@@ -7,7 +7,7 @@ CREATE INDEX milestone_live ON milestone (cloud_id, trigger_name)
 CREATE INDEX milestone_troubled ON milestone (cloud_id, trigger_name)
     WHERE (state = 'claimed' OR (state = 'scheduled' AND next_due > due_at));
 CREATE INDEX milestone_ended ON milestone (state, cloud_id, trigger_name)
-    WHERE state IN ('completed', 'missed', 'discarded', 'cancelled');
+    WHERE state NOT IN ('scheduled', 'claimed');
 CREATE INDEX milestone_error ON milestone (error_code, cloud_id)
     WHERE error_code IS NOT NULL AND state <> 'completed';
 CREATE INDEX milestone_again ON milestone (cloud_id, trigger_name, revision)
@@ -16,15 +16,19 @@ CREATE INDEX tenant_installed ON tenant (installed_at, cloud_id);
 CREATE INDEX tenant_paused ON tenant (cloud_id) WHERE paused_at IS NOT NULL;
 CREATE INDEX tenant_uninstalled ON tenant (cloud_id) WHERE uninstalled_at IS NOT NULL;
 
--- What an entry says of itself, read from its canonical bytes and nowhere else.
-ALTER TABLE ledger ADD COLUMN entry_at TEXT
-    GENERATED ALWAYS AS (json_extract(CAST(body AS TEXT), '$.at')) VIRTUAL;
-ALTER TABLE ledger ADD COLUMN entry_kind TEXT
-    GENERATED ALWAYS AS (json_extract(CAST(body AS TEXT), '$.kind')) VIRTUAL;
-ALTER TABLE ledger ADD COLUMN entry_actor TEXT
-    GENERATED ALWAYS AS (json_extract(CAST(body AS TEXT), '$.actor')) VIRTUAL;
-ALTER TABLE ledger ADD COLUMN entry_trigger TEXT
-    GENERATED ALWAYS AS (json_extract(CAST(body AS TEXT), '$.detail.trigger')) VIRTUAL;
+-- What an entry says of itself. The store writes it, from the entry's canonical bytes.
+ALTER TABLE ledger ADD COLUMN entry_at TEXT;
+ALTER TABLE ledger ADD COLUMN entry_kind TEXT;
+ALTER TABLE ledger ADD COLUMN entry_actor TEXT;
+ALTER TABLE ledger ADD COLUMN entry_trigger TEXT;
+DROP TRIGGER ledger_is_written_once;
+UPDATE ledger SET
+    entry_at = json_extract(CAST(body AS TEXT), '$.at'),
+    entry_kind = json_extract(CAST(body AS TEXT), '$.kind'),
+    entry_actor = json_extract(CAST(body AS TEXT), '$.actor'),
+    entry_trigger = json_extract(CAST(body AS TEXT), '$.detail.trigger');
+CREATE TRIGGER ledger_is_written_once BEFORE UPDATE ON ledger
+BEGIN SELECT RAISE(ABORT, 'a ledger entry is written once'); END;
 CREATE INDEX ledger_recent ON ledger (entry_at, cloud_id, sequence)
     WHERE entry_kind <> 'EVIDENCE_READ';
 CREATE INDEX ledger_of_kind ON ledger (entry_kind, entry_at, cloud_id, sequence)
