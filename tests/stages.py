@@ -77,7 +77,7 @@ def _holds_code(path: str) -> bool:  # a folder with leftovers of a cache only i
     return any((ROOT / path).rglob("*.py"))
 
 
-CODE = tuple(path for path in ("src", "tests", "bench") if _holds_code(path))
+CODE = tuple(path for path in ("src", "tests", "bench", "spec") if _holds_code(path))
 FOLDERS = (
     _tests("tidy", 60, is_fast=True),
     _tests("unit", 90, is_fast=True),
@@ -113,7 +113,7 @@ STAGES = (
     Stage(
         "spec",
         ("python", "spec/check.py"),
-        240,
+        400,
         tool="spin",
         remedy="install spin and gcc (Debian: make system)",
     ),

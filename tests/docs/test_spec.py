@@ -9,13 +9,13 @@ import ast
 import re
 from collections import Counter
 
-from docs.page import ROOT, code, codes, page
+from docs.page import ROOT, Page, code, codes
 from docs.turn import FREE, POLICY, UNIT, played, turns
 from firstry.domain.milestone import TRANSITIONS, Act, State
 from firstry.domain.policy import DeferralKind
 
 SPEC = ROOT / "spec"
-PAGE = "spec/README.md"
+PAGE = Page("spec/README.md", (SPEC / "README.md").read_text("utf-8"))
 
 
 def _text(*names: str) -> str:
@@ -90,14 +90,14 @@ def test_what_is_played_shows_every_act_and_answer() -> None:
 def test_every_mutant_is_run_and_told() -> None:
     defined = re.findall(r"^#define (\w+) \d+ +/\*", _text("mutant.pml"), re.MULTILINE)
     assert list(_seeded()) == defined
-    rows = page(PAGE).table("mutant", "what is wrong", "found by").rows
+    rows = PAGE.table("mutant", "what is wrong", "found by").rows
     assert {code(row[0]): code(row[2]) for row in rows} == _seeded()
 
 
 def test_every_law_is_told_and_broken_by_a_mutant() -> None:
     used = re.findall(r"LAW\((I\d+_\w+)", _text("row.pml", "act.pml", "milestone.pml"))
     assert set(used) == _laws()
-    told = [law for row in page(PAGE).table("invariant", "laws").rows for law in codes(row[1])]
+    told = [law for row in PAGE.table("invariant", "laws").rows for law in codes(row[1])]
     assert sorted(told) == sorted([*_laws(), "ends", "completes"])
     unbroken = (_laws() | {"ends"}) - set(_seeded().values())
     assert not unbroken, f"no mutant breaks {sorted(unbroken)}"
