@@ -193,6 +193,9 @@ class Crowd:
         raw: bytes,
     ) -> JSONObject:
         ports = self._ports()
+        if not ports:
+            self.heard.unanswered["no process"] += 1
+            return {}
         url = f"http://127.0.0.1:{ports[next(self._turns) % len(ports)]}{endpoint.path}"
         began = time.monotonic()
         try:

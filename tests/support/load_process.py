@@ -51,7 +51,7 @@ class LoadedProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        self._port: int | None = None
+        self.known_port: int | None = None
 
     @property
     def pid(self) -> int:
@@ -63,17 +63,25 @@ class LoadedProcess:
         """How it ended, or None while it lives."""
         return self._process.poll()
 
-    @property
-    def port(self) -> int:
-        """The port that it answers on; waits until it does."""
+    def wait_started(self) -> None:
+        """Wait until it answers."""
         wait = until(STARTS_WITHIN_SECONDS)
-        while self._port is None:
-            assert self.exit_code is None, self.log.read_text()
-            for event in self.events():
-                if event["event"] == "service_started" and _answers(event["port"]):
-                    self._port = event["port"]
+        while not self.has_started():
+            assert self.exit_code is None, self.last_words()
             wait.more("the service to start")
-        return self._port
+
+    def has_started(self) -> bool:
+        """Look whether it answers by now; from then on its port is known."""
+        if self.known_port is None:
+            started = (each for each in self.events() if each["event"] == "service_started")
+            told = next(started, None)
+            if told is not None and _answers(told["port"]):
+                self.known_port = told["port"]
+        return self.known_port is not None
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        return self.log.read_text(errors="replace")[-LAST_WORDS:]
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield what it has logged."""
@@ -179,11 +187,12 @@ class Gang:
         for role, name, number in named:
             self.living += [self._begin(role, f"{name}{n}") for n in range(1, number + 1)]
         for process in self.living:
-            assert process.port
+            process.wait_started()
 
     def ports(self) -> Sequence[int]:
-        """Where the web processes answer."""
-        return [process.port for process in self.living if process.role == "web"]
+        """Where the web processes answer, as far as they have started."""
+        web = [process.known_port for process in self.living if process.role == "web"]
+        return [port for port in web if port is not None]
 
     @property
     def survivors(self) -> list[LoadedProcess]:
@@ -206,6 +215,7 @@ class Gang:
             self._sampled_at = time.monotonic()
             for process in self.survivors:
                 process.sample()
+                process.has_started()
 
     def stop(self) -> None:
         """Stop them in order; every one has to exit with 0."""
@@ -236,7 +246,7 @@ class Gang:
         has_started = any(event["event"] == "service_started" for event in process.events())
         is_store_away = process.exit_code == STORE_WAS_AWAY and not has_started
         if not process.was_killed and not is_store_away:
-            said = process.log.read_text(errors="replace")[-LAST_WORDS:]
+            said = process.last_words()
             self.breaches.append(f"{process.name} ended by itself: {process.exit_code}, {said}")
         self.living.remove(process)
         self.ended.append(process)

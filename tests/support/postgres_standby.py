@@ -15,6 +15,8 @@ from support.postgres import SETTINGS, SUPERUSER, Cluster
 from support.wire import until
 
 NAME = "standby"
+QUICK = {"wal_retrieve_retry_interval": "'100ms'"}
+"""A promotion may wait for so long before it sees that there is no more to receive."""
 _FOLLOWS = "SELECT pid, sync_state FROM pg_stat_replication WHERE state = 'streaming'"
 
 
@@ -35,7 +37,8 @@ class Standby(Cluster):
             "pg_basebackup", "--pgdata=files", "--wal-method=stream", "--checkpoint=fast",
             "--write-recovery-conf", "--no-sync", f"--dbname={address}", where=self.folder,
         )  # fmt: skip
-        lines = [f"{name} = {value}\n" for name, value in settings.items() if name not in SETTINGS]
+        own = {name: value for name, value in settings.items() if name not in SETTINGS} | QUICK
+        lines = [f"{name} = {value}\n" for name, value in own.items()]
         lines.append(f"unix_socket_directories = '{self.folder}'\n")
         with (self.files / "postgresql.conf").open("a") as configuration:
             configuration.writelines(lines)

@@ -127,7 +127,7 @@ SCENES = (
     Scene("unknown: nobody has installed", ("install", "claim"), DUE, is_known=False),
     Scene(
         "two: batches over both",
-        ("claim all", "claim all, from the end", "claim last", "reset"),
+        ("claim all", "claim all, from the end", "claim last"),
         DUE,
         tenants=2,
     ),

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from firstry.domain.policy import Policy
 from firstry.ports.clock import Clock
+from firstry.ports.pulse import Pulse
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Runner
 from firstry.scheduler.worker import run_once
@@ -235,6 +236,16 @@ class World:
     def worker_once(self) -> None:
         """Let a worker of this service make its passes."""
         run_once(self._service.parts, self._service.runner)
+
+    @property
+    def pulse(self) -> Pulse:
+        """The worker's, if one ran."""
+        return self._service.pulse
+
+    def alert_once(self) -> None:
+        """Let the alerts of this service be looked at, if a minute has passed, and delivered."""
+        assert self._service.alerts is not None, "there is no webhook"
+        self._service.alerts.step()
 
     def _start(self) -> None:
         settings = settings_of(self.folder, self.environ)

@@ -34,8 +34,14 @@ BROAD_EXCEPTS = {
 one at the door of the process, which has to exit with a code and without a stack; and where
 futures, of the settler and of the simulation's tasks, hand on whatever their work raised."""
 
-BUILT_AT_IMPORT = frozenset({"src/firstry/stores/sql/postgres/statement.py"})
-"""Where functions put statements together, once, from constants of the same module."""
+COMPOSED_SQL = frozenset(
+    {
+        "src/firstry/stores/sql/postgres/statement.py",
+        "src/firstry/stores/sql/postgres/migration.py",
+    }
+)
+"""Where functions put statements together: once, from constants of the same module; and in an
+upgrade, where a role's name cannot be bound and psycopg quotes it."""
 
 SETTINGS = frozenset({"src/firstry/config.py"})
 """Modules that may read the environment."""
@@ -99,9 +105,10 @@ def _says_nothing(name: str) -> bool:
 
 
 def empty_package_files(path: str, tree: ast.Module) -> Iterator[Finding]:
-    """Refuse an `__init__.py` with anything in it, but for the public face."""
-    if path.endswith("__init__.py") and path not in PUBLIC_FACES and tree.body:
-        yield Finding(path, tree.body[0].lineno, "leave it empty; import from the module itself")
+    """Refuse an `__init__.py` with anything but words in it, except for the public face."""
+    body = tree.body[1:] if ast.get_docstring(tree) else tree.body
+    if path.endswith("__init__.py") and path not in PUBLIC_FACES and body:
+        yield Finding(path, body[0].lineno, "leave it empty; import from the module itself")
 
 
 def module_docstrings(path: str, tree: ast.Module) -> Iterator[Finding]:
@@ -169,7 +176,7 @@ def constant_sql(path: str, tree: ast.Module) -> Iterator[Finding]:
     A name counts as a statement put together if the same module assigns it one. Where
     the statements live, constants may share named pieces; functions may build nothing.
     """
-    if not path.startswith("src/firstry/stores/") or path in BUILT_AT_IMPORT:
+    if not path.startswith("src/firstry/stores/") or path in COMPOSED_SQL:
         return
     advice = "name the SQL as a constant and bind its values"
     if path.endswith("/statement.py"):

@@ -102,11 +102,16 @@ class _Worker(threading.Thread):
         from firstry.stores.place import listen
 
         service = self._service
+        service.pulse.beat()
+        if service.alerts is not None:
+            service.alerts.start()
         stop_listening = listen(service.settings.database_url, self._bell.set)
         try:
-            run_until(self._told, self._bell, service.parts, service.runner)
+            run_until(self._told, self._bell, service.parts, service.runner, service.pulse.beat)
         finally:
             stop_listening()
+            if service.alerts is not None:
+                service.alerts.close()
             self._has_died = not self._told.is_set()
             self._server.should_exit = True
 

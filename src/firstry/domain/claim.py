@@ -28,6 +28,7 @@ class Claim:
 
     The lease only decides when others may try; the fence alone decides whose
     result counts. `head` is the tenant's ledger head with this claim in it.
+    `follows_crash` says that the lease of the attempt before it had run out.
     """
 
     tenant: Tenant
@@ -39,6 +40,7 @@ class Claim:
     lease_until: datetime
     installed_at: datetime
     head: Head
+    follows_crash: bool = False
 
 
 def claim(record: TenantRecord | None, now: datetime, policy: Policy) -> Change[Claim | Quiet]:
@@ -61,7 +63,8 @@ def claim(record: TenantRecord | None, now: datetime, policy: Policy) -> Change[
     claimed = _claimed(decision, now, policy)
     entries.append(claim_entry(claimed, now))
     after, sealed = ledgered(after.with_milestone(claimed), entries)
-    return Change(_claim_of(after, claimed, now), after, sealed)
+    follows_crash = decision.milestone.state is State.CLAIMED
+    return Change(_claim_of(after, claimed, now, follows_crash=follows_crash), after, sealed)
 
 
 def milestone_entry(act: Act, milestone: Milestone, at: datetime, **detail: Json) -> Entry:
@@ -133,7 +136,9 @@ def crash_noted(milestone: Milestone) -> Milestone:
     return replace(milestone, last_error=error)
 
 
-def _claim_of(record: TenantRecord, milestone: Milestone, now: datetime) -> Claim:
+def _claim_of(
+    record: TenantRecord, milestone: Milestone, now: datetime, *, follows_crash: bool
+) -> Claim:
     assert milestone.lease_until is not None
     return Claim(
         tenant=record.tenant,
@@ -145,4 +150,5 @@ def _claim_of(record: TenantRecord, milestone: Milestone, now: datetime) -> Clai
         lease_until=milestone.lease_until,
         installed_at=milestone.installed_at,
         head=record.head,
+        follows_crash=follows_crash,
     )

@@ -17,9 +17,9 @@ _Write = Callable[[Any, Any], None]
 
 def replace(value: T, **changes: Any) -> T:
     """Return a copy of `value` with `changes`; raise KeyError for a field it does not have."""
-    cls = type(value)
+    cls: Any = type(value)
     slots = _slots(cls)
-    made = object.__new__(cls)
+    made: T = object.__new__(cls)
     for read, write in slots.values():
         write(made, read(value))
     for name, new in changes.items():

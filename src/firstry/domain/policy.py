@@ -46,6 +46,8 @@ MANUAL_RATE_PERIOD = timedelta(hours=1)
 
 DEFERRALS_IN_A_ROW = {DeferralKind.TOKEN: 5, DeferralKind.QUOTA: 48}
 """More of one kind in a row than this, and the attempt is charged as failed."""
+DEFERRALS_BY_TURNS = sum(DEFERRALS_IN_A_ROW.values())
+"""So many for each charged attempt, and the next change of kind is charged as failed (I10)."""
 
 
 @dataclass(frozen=True, slots=True)

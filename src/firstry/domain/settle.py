@@ -17,7 +17,7 @@ from firstry.domain.instant import iso
 from firstry.domain.ledger import Entry
 from firstry.domain.milestone import Act, LastError, Milestone, State, require
 from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
-from firstry.domain.policy import DEFERRALS_IN_A_ROW, Policy, wait_after
+from firstry.domain.policy import DEFERRALS_BY_TURNS, DEFERRALS_IN_A_ROW, Policy, wait_after
 from firstry.domain.record import Change, TenantRecord, ledgered
 
 
@@ -56,12 +56,25 @@ def settle(
 
 
 def _charged(milestone: Milestone, outcome: Outcome) -> Outcome:
-    """Turn one deferral too many in a row into a failure."""
-    if not isinstance(outcome, Deferred) or milestone.deferral_kind is not outcome.kind:
+    """Turn one deferral too many into a failure: one more in a row, or one more change of kind.
+
+    A deferral of another kind begins a new row, so rows alone would never end where
+    the kinds alternate. Hence a change of kind is charged once as many attempts were
+    given back as the rows of both kinds allow for each charged one. Within a row this
+    changes nothing: two refused tokens in a row, the sign of an uninstallation, can
+    always come about. A reset takes the charge from its attempts and leaves the
+    starts, so an alternation that goes on after it is charged sooner, at its changes.
+    """
+    if not isinstance(outcome, Deferred) or milestone.deferral_kind is None:
         return outcome
-    if milestone.deferrals < DEFERRALS_IN_A_ROW[outcome.kind]:
+    if milestone.deferral_kind is outcome.kind:
+        if milestone.deferrals < DEFERRALS_IN_A_ROW[outcome.kind]:
+            return outcome
+        return Failed(f"DEFERRED_TOO_OFTEN_{outcome.kind.name}", outcome.message)
+    given_back = milestone.starts - milestone.attempts
+    if given_back < DEFERRALS_BY_TURNS * milestone.attempts:
         return outcome
-    return Failed(f"DEFERRED_TOO_OFTEN_{outcome.kind.name}", outcome.message)
+    return Failed("DEFERRED_TOO_OFTEN_BY_TURNS", outcome.message)
 
 
 def _apply(

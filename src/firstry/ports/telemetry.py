@@ -10,6 +10,7 @@ class Event(StrEnum):
     """Every event that firstry reports of itself."""
 
     ATTEMPT_CLAIMED = "attempt_claimed"
+    LEASE_EXPIRED = "lease_expired"
     ATTEMPT_SETTLED = "attempt_settled"
     ATTEMPT_FENCED = "attempt_fenced"
     ATTEMPT_UNSETTLED = "attempt_unsettled"
@@ -25,6 +26,9 @@ class Event(StrEnum):
     OPERATOR_ACTED = "operator_acted"
     BULK_ENDED = "bulk_ended"
     BULK_INTERRUPTED = "bulk_interrupted"
+    ALERT_DELIVERED = "alert_delivered"
+    ALERT_UNDELIVERED = "alert_undelivered"
+    ALERT_PASS_FAILED = "alert_pass_failed"
     SERVICE_STARTED = "service_started"
     SERVICE_STOPPED = "service_stopped"
 
@@ -35,3 +39,18 @@ class Telemetry(Protocol):
     def emit(self, event: Event, tenant: Tenant | None = None, **fields: object) -> None:
         """Report `event`. Fields outside the allowed names are dropped, not shown."""
         ...
+
+
+class CallWatch(Protocol):
+    """Is told of every request to Jira, one by one; too many for a log."""
+
+    def called(self, outcome: str) -> None:
+        """Note one request by its outcome: a word of a closed list, never a value."""
+        ...
+
+
+class UnwatchedCalls:
+    """A `CallWatch` where nobody counts."""
+
+    def called(self, outcome: str) -> None:
+        """See `CallWatch`."""

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from firstry.domain.due import is_behind
 from firstry.domain.errors import FirstryError, StoreUnfit
 from firstry.ports.clock import Clock
+from firstry.ports.pulse import STALE_SECONDS, Pulse
 from firstry.ports.store import Store
 from firstry.ports.telemetry import Event, Telemetry
 from firstry.web.api.call import BASE as API_BASE
@@ -33,11 +34,13 @@ def build_app(
     published_keys: Published,
     page: Page | None = None,
     api: Api | None = None,
+    metrics: Route | None = None,
+    pulse: Pulse | None = None,
 ) -> Starlette:
     """Return the ASGI application. Without `remote` it serves health and keys (role worker)."""
 
     async def ready(_: Request) -> JSONResponse:
-        checks = await run_in_threadpool(_checks, store, clock)
+        checks = await run_in_threadpool(_checks, store, clock, pulse)
         is_fit = all(check == "ok" for check in checks.values())
         status = "ready" if is_fit else "not ready"
         return JSONResponse({"status": status, "checks": checks}, 200 if is_fit else 503)
@@ -53,6 +56,8 @@ def build_app(
         return answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
 
     routes = [Route("/healthz", _alive), Route("/readyz", ready), keys_route(published_keys)]
+    if metrics is not None:
+        routes.append(metrics)
     if remote is not None:
         routes += _both("/forge/tick", remote.tick)
         routes += _both("/forge/lifecycle", remote.lifecycle)
@@ -81,8 +86,17 @@ async def _alive(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-def _checks(store: Store, clock: Clock) -> dict[str, str]:
+def _checks(store: Store, clock: Clock, pulse: Pulse | None) -> dict[str, str]:
     """Return what each part says of itself: `ok`, or what is wrong with it."""
+    silence = pulse.silence_seconds() if pulse is not None else None
+    if silence is None:
+        return _store_checks(store, clock)
+    is_alive = silence < STALE_SECONDS
+    said = "ok" if is_alive else f"no pass for {silence:.0f} s; start the process anew"
+    return {**_store_checks(store, clock), "worker": said}
+
+
+def _store_checks(store: Store, clock: Clock) -> dict[str, str]:
     try:
         high_water_at = store.check()
     except StoreUnfit as error:

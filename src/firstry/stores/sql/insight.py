@@ -149,7 +149,7 @@ class SqlInsight:
         return {row["trigger_name"]: row["n"] for row in self._rows(sql, {})}
 
     def _rows(self, sql: str, values: Values) -> list[Row]:
-        return self._database.read(None, sql, values)
+        return self._database.read(None, sql, values, is_planned_anew=True)
 
 
 def _lines_statement(query: LineQuery) -> str:

@@ -51,6 +51,7 @@ def count_of_targets(selected: Selection) -> str:
 _TROUBLED = "(m.state = 'claimed' OR (m.state = 'scheduled' AND m.next_due > m.due_at))"
 _WAIT_BEGAN = """CASE m.state WHEN 'claimed' THEN m.lease_until
                              ELSE coalesce(m.error_at, m.due_at) END"""
+_AT = {phase: piece.replace("k.expires_at", "m.expires_at") for phase, piece in PHASE.items()}
 TALLY_OPEN = f"""
 SELECT trigger_name, phase, is_paused, count(*) AS n,
        max(CASE phase WHEN 'backoff' THEN next_due - began_at END) AS longest,
@@ -60,21 +61,24 @@ SELECT trigger_name, phase, is_paused, count(*) AS n,
        min(due_at) AS earliest_due_at, min(next_due) AS earliest_next_due
 FROM (
     SELECT m.trigger_name, m.next_due, m.due_at, {_WAIT_BEGAN} AS began_at,
-           CASE WHEN {PHASE[Phase.RUNNING]} THEN 'running'
-                WHEN {PHASE[Phase.DUE]} THEN 'due'
-                WHEN {PHASE[Phase.WAITING]} THEN 'waiting'
-                WHEN {PHASE[Phase.DEFERRED]} THEN 'deferred'
+           CASE WHEN {_AT[Phase.RUNNING]} THEN 'running'
+                WHEN {_AT[Phase.DUE]} THEN 'due'
+                WHEN {_AT[Phase.WAITING]} THEN 'waiting'
+                WHEN {_AT[Phase.DEFERRED]} THEN 'deferred'
                 ELSE 'backoff' END AS phase,
-           CASE WHEN t.paused_at IS NULL THEN 0 ELSE 1 END AS is_paused
-    FROM (SELECT * FROM milestone m WHERE {_TROUBLED}
-          UNION ALL
-          SELECT * FROM milestone m
-          WHERE m.state IN ('scheduled', 'claimed') AND m.next_due <= :now
-            AND m.state = 'scheduled' AND m.next_due <= m.due_at) m
-    JOIN tenant t ON t.cloud_id = m.cloud_id
-    LEFT JOIN token k ON k.cloud_id = m.cloud_id) o
+           CASE WHEN m.paused_at IS NULL THEN 0 ELSE 1 END AS is_paused
+    FROM (SELECT o.*,
+                 (SELECT t.paused_at FROM tenant t WHERE t.cloud_id = o.cloud_id) AS paused_at,
+                 (SELECT k.expires_at FROM token k WHERE k.cloud_id = o.cloud_id) AS expires_at
+          FROM (SELECT * FROM milestone m WHERE {_TROUBLED}
+                UNION ALL
+                SELECT * FROM milestone m
+                WHERE m.state IN ('scheduled', 'claimed') AND m.next_due <= :now
+                  AND m.state = 'scheduled' AND m.next_due <= m.due_at) o) m) p
 GROUP BY trigger_name, phase, is_paused
 """
+"""Tenant and token are looked up row by row: a planner that does not know how few rows there
+are would read both tables instead."""
 TALLY_LIVE = """
 SELECT trigger_name, count(*) AS n FROM milestone
 WHERE state IN ('scheduled', 'claimed') GROUP BY trigger_name

@@ -77,8 +77,18 @@ class Session(Protocol):
 class Database(Protocol):
     """An engine with its connections. Errors come out as ours."""
 
-    def read(self, tenants: Sequence[Tenant] | None, sql: str, values: Values) -> list[Row]:
-        """Return the rows of one query, which may see `tenants` only, or all if None."""
+    def read(
+        self,
+        tenants: Sequence[Tenant] | None,
+        sql: str,
+        values: Values,
+        *,
+        is_planned_anew: bool = False,
+    ) -> list[Row]:
+        """Return the rows of one query, which may see `tenants` only, or all if None.
+
+        A query whose best plan depends on its values is to be planned anew for them.
+        """
         ...
 
     @contextmanager

@@ -6,6 +6,7 @@ under its lease; its tick answers 202 (contract E, G).
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,7 @@ class Remote:
             Event.INVOCATION_ANSWERED,
             route=route.value,
             status=response.status_code,
+            outcome=_reason_in(response),
             answer_ms=round((time.monotonic() - began) * 1000),
         )
         return response
@@ -206,6 +208,12 @@ _EVENT_MESSAGES = {
     Recorded.UPGRADE: "the upgrade is recorded",
     Recorded.IGNORED: "the event is ignored",
 }
+
+
+def _reason_in(response: JSONResponse) -> str | None:
+    """Return the reason that an answer gives; every answer to Forge has one."""
+    body = json.loads(bytes(response.body))
+    return body.get("reason") if isinstance(body, dict) else None
 
 
 def _name_of(error: BaseException) -> str:

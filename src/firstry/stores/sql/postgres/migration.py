@@ -74,7 +74,7 @@ def upgrade(url: str, *, service_role: str | None = None) -> list[str]:
             return []
         connection.execute("SET lock_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
-        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{LOCK_SECONDS}s",))
         missing = _missing(connection)
         _build(connection, missing)
         connection.execute(_text("rights.sql"))

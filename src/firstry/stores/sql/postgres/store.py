@@ -41,6 +41,10 @@ NOTIFY = "NOTIFY firstry_due"
 
 _SEE = "SELECT set_config('firstry.tenants', %(tenants)s, true)"
 _SEE_ALL = "SELECT set_config('firstry.scope', 'all', true), firstry_sees_all() AS sees_all"
+_PLAN_ANEW = """
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('enable_seqscan', 'on', true)
+"""
 _LOCK = """
 SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%(cloud_ids)b)
 ORDER BY cloud_id FOR NO KEY UPDATE
@@ -84,10 +88,19 @@ class PostgresDatabase:
         self.clock_milliseconds = clock_milliseconds
         self._clock_at = 0
 
-    def read(self, tenants: Sequence[Tenant] | None, sql: str, values: Values) -> list[Row]:
+    def read(
+        self,
+        tenants: Sequence[Tenant] | None,
+        sql: str,
+        values: Values,
+        *,
+        is_planned_anew: bool = False,
+    ) -> list[Row]:
         with self._pool.connection() as connection:
             with connection.pipeline():
                 seen = _see(connection, tenants)
+                if is_planned_anew:
+                    connection.execute(_PLAN_ANEW)
                 found = connection.execute(in_dialect(sql), values, binary=True)
                 connection.commit()
             _refuse_unless_seen(tenants, seen)

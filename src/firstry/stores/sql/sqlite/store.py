@@ -45,7 +45,14 @@ class SqliteDatabase:
         self._pool = Pool(path)
         self._writing = threading.Lock()
 
-    def read(self, tenants: Sequence[Tenant] | None, sql: str, values: Values) -> list[Row]:
+    def read(
+        self,
+        tenants: Sequence[Tenant] | None,
+        sql: str,
+        values: Values,
+        *,
+        is_planned_anew: bool = False,
+    ) -> list[Row]:
         with self._pool.connection() as connection, mapped_errors():
             return _rows(connection, sql, values)
 

@@ -1,0 +1,185 @@
+"""The endpoints that read. They change nothing, whoever calls them."""
+
+import json
+
+from firstry.domain.errors import NoReport, NotFound
+from firstry.domain.filter_text import parse_filter, print_filter
+from firstry.domain.flag import Flag, Switch, all_flags
+from firstry.domain.instant import iso, parse_instant
+from firstry.domain.job import SHOWN_ERRORS
+from firstry.domain.record import StoredReport
+from firstry.domain.tenant import CloudId, Tenant
+from firstry.insight.concern import concerns
+from firstry.insight.cursor import make_cursor, read_cursor
+from firstry.insight.shape import (
+    failure_json,
+    job_json,
+    line_json,
+    moment_json,
+    overview_json,
+    report_json,
+    switch_json,
+    tenant_json,
+)
+from firstry.insight.timeline import moment_of
+from firstry.ports.insight import LineQuery, Place
+from firstry.ports.store import ReportHead
+from firstry.web.api.call import BASE, Call, Reply
+
+TIMELINE = 50
+
+
+def tenants(call: Call) -> Reply:
+    """Tenants that a filter means, in cloudId order; with `count`, how many there are."""
+    wanted = parse_filter(call.text("filter"))
+    insight, scene, limit = call.parts.insight.insight, call.scene, call.limit()
+    question = f"tenants {print_filter(wanted)}"
+    after: CloudId | None = None
+    if cursor := call.text("cursor"):
+        (key,) = read_cursor(question, cursor, str)
+        after = CloudId(str(key))
+    found = insight.tenants(wanted, scene, after, limit + 1)
+    page = found[:limit]
+    following = None
+    if len(found) > limit:
+        cursor = make_cursor(question, [page[-1].tenant.cloud_id])
+        following = call.next_link("/tenants", cursor)
+    count = None
+    if call.text("count") == "true":
+        count = {
+            "tenants": insight.count_tenants(wanted, scene),
+            "milestones": insight.count_targets(wanted, scene),
+        }
+    rows = [tenant_json(record, scene) for record in page]
+    return _page({"tenants": rows, "count": count}, following)
+
+
+def tenant(call: Call) -> Reply:
+    """One tenant with the newest part of its timeline."""
+    who = call.tenant()
+    record = call.parts.insight.store.read(who)
+    if record is None:
+        raise NotFound(f"there is no tenant {who.cloud_id}", "see GET /api/v1/tenants")
+    lines = call.parts.insight.insight.lines(LineQuery(who), None, TIMELINE)
+    timeline = [moment_json(moment_of(line)) for line in lines]
+    return Reply({"tenant": tenant_json(record, call.scene), "timeline": timeline})
+
+
+def reports(call: Call) -> Reply:
+    """Reports in order of their ids, of one tenant or of all."""
+    who = Tenant.from_operator(call.text("tenant")) if call.text("tenant") else None
+    question = f"reports {who.cloud_id if who else ''}"
+    after: str | None = None
+    if cursor := call.text("cursor"):
+        (key,) = read_cursor(question, cursor, str)
+        after = str(key)
+    limit = call.limit()
+    found = call.parts.insight.store.reports(who, after, limit + 1)
+    page = found[:limit]
+    following = None
+    if len(found) > limit:
+        following = call.next_link("/reports", make_cursor(question, [page[-1].report_id]))
+    return _page({"reports": [report_json(report) for report in page]}, following)
+
+
+def report(call: Call) -> Reply:
+    """One report with its whole content."""
+    stored = _stored(call)
+    file = call.parts.publisher.file(stored, "json")
+    return Reply({**report_json(_head(stored)), "report": json.loads(file.content)})
+
+
+def export(call: Call) -> Reply:
+    """One report as a file, which verifies."""
+    file = call.parts.publisher.file(_stored(call), call.text("format") or "json")
+    headers = {
+        "content-disposition": f'attachment; filename="{file.name}"',
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox",
+    }
+    return Reply(content=file.content, media_type=file.media_type, headers=headers)
+
+
+def failures(call: Call) -> Reply:
+    """Groups of alike failures, the largest first."""
+    groups = call.parts.watch.overview().failures
+    shown = [failure_json(group) for group in groups[: call.limit()]]
+    return Reply({"failures": shown, "groups": len(groups)})
+
+
+def ledger(call: Call) -> Reply:
+    """Ledger entries, the newest first: of all tenants and the service, or of one tenant."""
+    who = Tenant.from_operator(call.text("tenant")) if call.text("tenant") else None
+    query = LineQuery(who, call.text("kind") or None, call.text("actor") or None)
+    question = f"ledger {who.cloud_id if who else ''} {query.kind or ''} {query.actor or ''}"
+    before: Place | None = None
+    if cursor := call.text("cursor"):
+        at, cloud_id, sequence = read_cursor(question, cursor, str, str, int)
+        before = Place(parse_instant(str(at)), str(cloud_id), int(sequence))
+    limit = call.limit()
+    found = call.parts.insight.insight.lines(query, before, limit + 1)
+    page = found[:limit]
+    following = None
+    if len(found) > limit:
+        place = page[-1].place
+        behind = make_cursor(question, (iso(place.at), place.cloud_id, place.sequence))
+        following = call.next_link("/ledger", behind)
+    entries = [line_json(line, json.loads(line.body)) for line in page]
+    return _page({"entries": entries}, following)
+
+
+def flags(call: Call) -> Reply:
+    """Every switch, with the tenants for which it was turned."""
+    triggers = [name for name, _ in call.parts.insight.policy.triggers]
+    turned = call.parts.insight.flags.switches()
+    names = dict.fromkeys([*all_flags(triggers), *(each.flag for each in turned)])
+    shown = []
+    for name in names:
+        mine = [each for each in turned if each.flag == name]
+        general = next((each for each in mine if each.tenant is None), Switch(Flag(name), None))
+        own = [switch_json(each) for each in mine if each.tenant is not None]
+        shown.append({**switch_json(general), "tenants": own})
+    return Reply({"flags": shown})
+
+
+def job(call: Call) -> Reply:
+    """How far a bulk job is, and what it could not do."""
+    job_id = call.path["job_id"]
+    jobs = call.parts.bulk.jobs
+    found = jobs.job(job_id)
+    if found is None:
+        raise NotFound(f"there is no job {job_id[:80]!r}", f"POST {BASE}/bulk makes one")
+    return Reply({"job": job_json(found, jobs.errors(job_id, SHOWN_ERRORS))})
+
+
+def health(call: Call) -> Reply:
+    """What stands over all tenants, and what needs attention."""
+    seen = call.parts.watch.overview()
+    attention = concerns(seen)
+    checks = {"store": "ok", "clock": "behind" if seen.is_clock_behind else "ok"}
+    status = "attention" if attention else "ok"
+    return Reply({"status": status, "checks": checks, **overview_json(seen, attention)})
+
+
+def _stored(call: Call) -> StoredReport:
+    report_id = call.path["report_id"]
+    stored = call.parts.insight.store.report(report_id)
+    if stored is None:
+        raise NoReport(f"there is no report {report_id[:80]!r}", f"see GET {BASE}/reports")
+    return stored
+
+
+def _head(stored: StoredReport) -> ReportHead:
+    return ReportHead(
+        stored.report_id,
+        stored.tenant,
+        stored.trigger,
+        stored.revision,
+        stored.generated_at,
+        stored.digest,
+    )
+
+
+def _page(document: dict[str, object], following: str | None) -> Reply:
+    headers = {"link": f'<{following}>; rel="next"'} if following else {}
+    return Reply({**document, "next": following}, headers=headers)  # type: ignore[dict-item]
