@@ -107,9 +107,12 @@ inline begin_generation(m) {
     (row[m].state == claimed || IS(FENCE_ONLY)) && \
     (row[m].fence == by || IS(STATE_ONLY) || \
     IS(UNFENCED_FAILURE) && ending == FAILED && row[m].state == claimed))
-#define IS_CHARGED(m, kind) \
-    (row[m].deferral_kind == kind && row[m].deferrals >= DEFERRALS_OF(kind) && \
-    !IS(DEFER_FOR_EVER))
+#define IS_ONE_MORE(m, kind) (row[m].deferral_kind == kind && \
+    row[m].deferrals >= DEFERRALS_OF(kind) && !IS(DEFER_FOR_EVER))
+#define IS_BY_TURNS(m, kind) (row[m].deferral_kind != 0 && row[m].deferral_kind != kind && \
+    row[m].starts - row[m].attempts >= DEFERRALS_OF_BOTH * row[m].attempts && \
+    !IS(ALTERNATE_FOR_EVER))
+#define IS_CHARGED(m, kind) (IS_ONE_MORE(m, kind) || IS_BY_TURNS(m, kind))
 
 inline complete(m, by) {
     LAW(I1_one_report_and_marker, report[m] == 0 && marker[m] == 0);

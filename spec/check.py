@@ -95,11 +95,13 @@ SCENES = (
     Case("an end comes", POLLED, "ends"),
     Case("an end comes without a window", ENDLESS, "ends"),
     Case("an end comes after uninstallation", LEAVING, "ends"),
+    Case("kinds of deferral alternate", {**ENDLESS, "WORKERS": 1, "ATTEMPTS": 3}, "ends"),
     Case("few faults: completed", FEW_FAULTS, "completes"),
 )
 TURNS = (
     Case("turns of two workers", {**TURN, "WINDOW": 2, "SILENCES": 1}),
     Case("turns within a window", {**TURN, **ORDERS, "WINDOW": 3, "WORKERS": 1}),
+    Case("turns of both kinds", {**TURN, "WINDOW": "NEVER", "WORKERS": 1}),
     Case("turns without a window", {**TURN, **ORDERS, "WINDOW": "NEVER", "WORKERS": 1}),
 )
 FULL = (
@@ -117,9 +119,7 @@ FULL = (
 ASSUMPTIONS = (
     Case("no worker lasts", {**POLLED, "NOBODY_LASTS": 1}, "ends", "ends"),
     Case("as many faults as attempts", {**FEW_FAULTS, "FAULTS": 2}, "completes", "completes"),
-    Case("kinds of deferral alternate for ever",
-         {**ENDLESS, "WORKERS": 1, "SWITCHES": "NEVER"}, "ends", "ends"),
-)  # fmt: skip
+)
 MUTANTS = (
     _mutant("STATE_ONLY", "I5_only_the_claim_in_force_is_settled"),
     _mutant("FENCE_ONLY", "I3_only_the_table_s_transitions"),
@@ -142,6 +142,7 @@ MUTANTS = (
     _mutant("DEFER_GIVES_BACK_THE_START", "I6_starts_never_fall"),
     _mutant("DEFER_CHARGES", "I6_every_claim_is_charged_once"),
     _mutant("DEFER_FOR_EVER", "I10_bounded_starts", OPEN),
+    _mutant("ALTERNATE_FOR_EVER", "I10_bounded_starts", OPEN),
     _mutant("RESET_LOWERS_THE_FENCE", "I4_fence_never_falls", OPERATOR),
     _mutant("RESET_KEEPS_THE_FENCE", "I4_every_reset_raises_the_fence", OPERATOR),
     _mutant("RESET_EDITS_THE_FINISHED", "I3_final_never_changes", OPERATOR),

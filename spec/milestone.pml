@@ -22,8 +22,7 @@ inline spend_a_fault() {
 }
 
 /* A deferral is free; one too many in a row is charged, and is a fault like a failure. */
-#define MAY_DEFER(kind) ((faults > 0 || !IS_CHARGED(mine, kind)) && \
-    (row[mine].deferral_kind == 0 || row[mine].deferral_kind == kind || switches > 0))
+#define MAY_DEFER(kind) (faults > 0 || !IS_CHARGED(mine, kind))
 
 inline choose_outcome() {
     if
@@ -34,9 +33,6 @@ inline choose_outcome() {
     fi;
     if
     :: outcome == FAILED || outcome != COMPLETED && IS_CHARGED(mine, outcome) -> spend_a_fault()
-    :: outcome != FAILED && outcome != COMPLETED && !IS_CHARGED(mine, outcome) &&
-       row[mine].deferral_kind != 0 && row[mine].deferral_kind != outcome && switches != NEVER ->
-        switches--
     :: else
     fi
 }

@@ -27,9 +27,10 @@
 #define DEFER_GIVES_BACK_THE_START 19    /* a deferral takes back the start too */
 #define DEFER_CHARGES 20                 /* a deferral keeps its attempt */
 #define DEFER_FOR_EVER 21                /* deferrals in a row are never charged */
-#define RESET_LOWERS_THE_FENCE 22        /* a reset starts over with fence 0 */
-#define RESET_KEEPS_THE_FENCE 23         /* a reset of an unfinished one leaves its fence */
-#define RESET_EDITS_THE_FINISHED 24      /* a reset brings a finished one back to life */
-#define RETRY_THE_CLAIMED 25             /* retry-now takes one that is being attempted */
-#define RETRY_EARLY 26                   /* retry-now moves one that is not due yet */
-#define UNINSTALL_FORGETS_THE_RUNNING 27 /* an uninstallation leaves what is being attempted */
+#define ALTERNATE_FOR_EVER 22            /* deferrals whose kinds alternate are never charged */
+#define RESET_LOWERS_THE_FENCE 23        /* a reset starts over with fence 0 */
+#define RESET_KEEPS_THE_FENCE 24         /* a reset of an unfinished one leaves its fence */
+#define RESET_EDITS_THE_FINISHED 25      /* a reset brings a finished one back to life */
+#define RETRY_THE_CLAIMED 26             /* retry-now takes one that is being attempted */
+#define RETRY_EARLY 27                   /* retry-now moves one that is not due yet */
+#define UNINSTALL_FORGETS_THE_RUNNING 28 /* an uninstallation leaves what is being attempted */

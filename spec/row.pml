@@ -124,20 +124,22 @@ inline begin() {
     }
 }
 
-/* While nobody holds a claim of m, in force or not, its fence, starts and last settle are
-   history: no guard will ever compare them with anything but later values. They are counted
-   from zero again, so that equal futures are one state. A finished one forgets the rest too. */
+/* While nobody holds a claim of m, in force or not, its fence and last settle are history: no
+   guard will ever compare them with anything but later values. They are counted from zero
+   again, so that equal futures are one state. Starts are history too where deferrals are of
+   one kind; where they may alternate, the limit on that reads them until m is finished. What
+   was begun counts from the starts. A finished one forgets the rest too. */
 inline forget(m) {
     if
     :: holders[m] == 0 ->
-        row[m].starts = 0;
+        row[m].starts = (KINDS > 1 && !IS_FINAL(m) -> row[m].starts : 0);
         row[m].fence = 0;
         row[m].settled_fence = 0;
         row[m].settled_as = 0;
         report[m] = (report[m] > 0 -> 1 : 0);
         marker[m] = (marker[m] > 0 -> 1 : 0);
         handed[m] = 0;
-        begun[m] = 0
+        begun[m] = row[m].starts
     :: else
     fi;
     if

@@ -20,6 +20,7 @@
 #endif
 #define REFUSALS 1      /* refused tokens in a row that a presumed uninstallation needs */
 #define DEFERRALS_OF(kind) (kind == TOKEN -> 2 : 1)   /* so many in a row are free */
+#define DEFERRALS_OF_BOTH (DEFERRALS_OF(TOKEN) + DEFERRALS_OF(QUOTA))
 #define WAIT_AFTER(attempt) (attempt <= 1 -> 1 : 2)
 
 #ifndef WORKERS
@@ -46,9 +47,6 @@
 #ifndef KINDS           /* of deferrals: 1: refused tokens, 2: spent quotas too */
 #define KINDS 2
 #endif
-#ifndef SWITCHES        /* how often a deferral follows one of the other kind; NEVER: no limit */
-#define SWITCHES 1
-#endif
 #ifndef FAULTS          /* how many attempts may die, fail or be put off; 0: any number */
 #define FAULTS 0
 #endif
@@ -59,9 +57,8 @@
 #define NOBODY_LASTS 0
 #endif
 #define ARE_FAULTS_FEW (FAULTS > 0)
-#define MOST_STARTS ((1 + RESETS) * ATTEMPTS * 3 + 2 * SWITCHES)
+#define MOST_STARTS ((1 + RESETS) * ((DEFERRALS_OF_BOTH + 1) * ATTEMPTS + 1))
 
 byte faults = (FAULTS > 0 -> FAULTS : 1);
-byte switches = SWITCHES;
 hidden byte count;
 hidden byte target;

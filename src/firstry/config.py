@@ -10,7 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,16 @@ from firstry.config_value import (
     parse_api_hosts,
     parse_app_id,
     parse_backoff,
+    parse_bearer,
     parse_database_url,
     parse_datasets,
     parse_environments,
     parse_jwks_url,
     parse_key,
     parse_keys,
+    parse_public_url,
     parse_rate,
+    parse_share,
     parse_triggers,
     whole_number,
     without_password,
@@ -70,9 +73,14 @@ class Settings:
     answer_within: timedelta
     generation_timeout: timedelta
     lease: timedelta
+    alert_backoff: timedelta
+    alert_failure_rate: float
+    alert_webhook_url: str | None = field(repr=False)
+    public_url: str | None
     host: str
     port: int
     log_format: str
+    metrics_token: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +150,20 @@ SETTINGS = (
     Setting("ANSWER_WITHIN", "4s", duration_between(SECOND / 10, 5 * SECOND), "4s"),
     Setting("GENERATION_TIMEOUT", "120s", duration_between(SECOND, None), "120s"),
     Setting("LEASE", "300s", duration_between(SECOND, None), "300s"),
+    Setting("ALERT_BACKOFF", "2h", duration_between(60 * SECOND, None), "2h"),
+    Setting("ALERT_FAILURE_RATE", "0.5", parse_share, "0.5"),
+    Setting(
+        "ALERT_WEBHOOK_URL",
+        None,
+        parse_jwks_url,
+        "https://chat.example.com/hooks/firstry",
+        is_secret=True,
+    ),
+    Setting("PUBLIC_URL", None, parse_public_url, "https://firstry.example.com"),
     Setting("HOST", "127.0.0.1", str, "127.0.0.1"),
     Setting("PORT", "8017", whole_number(0, 65535), "8017"),
     Setting("LOG_FORMAT", "auto", one_of("auto", "json", "text"), "json"),
+    Setting("METRICS_TOKEN", None, parse_bearer, "<16 or more characters>", is_secret=True),
 )
 """Every setting, in the order of the documentation."""
 

@@ -145,6 +145,28 @@ def parse_jwks_url(text: str) -> str:
     return text
 
 
+def parse_public_url(text: str) -> str:
+    """Read the address at which people reach the service; without a slash at its end."""
+    url = urlsplit(parse_jwks_url(text))
+    if url.query or url.fragment or url.username is not None:
+        raise ValueError("must be a URL without user, query and fragment")
+    return text.rstrip("/")
+
+
+def parse_bearer(text: str) -> str:
+    """Read a token that callers send as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,200}", text):
+        raise ValueError("must be 16 to 200 letters, digits and . _ ~ + / = -")
+    return text
+
+
+def parse_share(text: str) -> float:
+    """Read a share above 0 and at most 1."""
+    if not re.fullmatch(r"[01](\.\d{1,4})?", text) or not 0 < float(text) <= 1:
+        raise ValueError("must be a number above 0 and at most 1")
+    return float(text)
+
+
 def parse_environments(text: str) -> frozenset[str]:
     """Read names of Forge environments."""
     names = _list_of(text)

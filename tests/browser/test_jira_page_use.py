@@ -20,7 +20,6 @@ from support.jira_scene import (
     opened,
     service_of,
     staged,
-    waiting,
 )
 from support.process import Fleet
 from support.service import World
@@ -42,27 +41,6 @@ def test_only_a_press_asks_for_a_report(browser: Browser, fresh: Staged) -> None
         assert [each for each in jira.calls if each[0] == "POST"] == [("POST", GENERATE)]
         assert page.inner_text("#headline h2") == "The report is stored"
     assert len(visit(world, site).told(STATUS)["reports"]) == 1
-
-
-def test_the_schedule_tells_states_and_promises_no_time(browser: Browser, reported: Staged) -> None:
-    with opened(browser, reported) as page:
-        panel = " ".join(ready(page).inner_text("#schedule").split())
-    assert "12 hours after installation Done Due from 1 Mar 2026, 21:00 UTC" in panel
-    assert "Last error None" in panel
-    assert "Last scheduled call by Jira 2 Mar 2026, 09:07 UTC" in panel
-    assert "not at an exact time" in panel
-
-
-def test_the_last_error_is_told_in_plain_words(
-    browser: Browser, tmp_path: Path, keys: KeyRing
-) -> None:
-    with (
-        staged(Scene("waiting", waiting, ""), tmp_path, keys) as found,
-        opened(browser, found) as page,
-    ):
-        panel = " ".join(ready(page).inner_text("#schedule").split())
-    assert "Waits for its next attempt" in panel
-    assert "Jira could not answer at that time. (attempt 1, 1 Mar 2026, 21:07 UTC)" in panel
 
 
 def test_a_report_that_does_not_verify_is_not_shown(

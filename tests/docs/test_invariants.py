@@ -14,8 +14,8 @@ PROPERTIES = tuple("ABCDEFG")
 ACCEPTANCE = "tests/scenario/test_acceptance.py"
 SCENARIOS = 16
 """The specification lists 18; the three waits of D share one test."""
-FAULTS = (*range(1, 35), 36, 41, 44, 46, 47)
-"""The faults of the prototype that can be tested by now; the others are of parts to come."""
+FAULTS = (*range(1, 35), 36, 37, 40, 41, 42, 44, 46, 47)
+"""The faults of the prototype, by the numbers that its study gave them; it skips some."""
 _GUARD = re.compile(r"tests/[\w/]+\.py::\w+")
 
 

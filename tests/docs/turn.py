@@ -2,8 +2,9 @@
 
 A line says what stood in the row, what was asked, what stands there afterwards and what was
 answered. The model keeps instants as the units that are left until them; here they are counted
-from one `NOW`. The model also forgets fences and starts that nobody can ask for any more, so all
-of them are shifted by a constant that stands for the past.
+from one `NOW`. The model also forgets fences that nobody can ask for any more, so all of them are
+shifted by a constant that stands for the past. Deferrals and starts are shifted by what the code
+allows more of them than the model.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,14 @@ from firstry.domain.claim import Claim, claim
 from firstry.domain.ledger import genesis
 from firstry.domain.milestone import Act, Milestone, State
 from firstry.domain.outcome import Deferred, Failed, Outcome
-from firstry.domain.policy import DEFERRALS_IN_A_ROW, SILENCE, CatchUp, DeferralKind, Policy
+from firstry.domain.policy import (
+    DEFERRALS_BY_TURNS,
+    DEFERRALS_IN_A_ROW,
+    SILENCE,
+    CatchUp,
+    DeferralKind,
+    Policy,
+)
 from firstry.domain.record import Decide, Installation, InstallationSource, TenantRecord
 from firstry.domain.settle import Fenced, settle
 from firstry.domain.tenant import Tenant
@@ -31,7 +39,7 @@ UNIT = timedelta(minutes=15)
 """One unit of the model's time: as long as a refused token puts an attempt off."""
 NOW = at(hours=1000)
 PAST = 100
-"""Fences and starts that were there before, and that the model has forgotten."""
+"""Fences that were there before, and that the model has forgotten."""
 NEVER = 255
 FREE = {DeferralKind.TOKEN: 2, DeferralKind.QUOTA: 1}
 """How many deferrals in a row are free in the model, where the code allows many more."""
@@ -172,7 +180,7 @@ def _milestone(row: Row) -> Milestone:
         window_end_at=None if row.window == NEVER else NOW + row.window * UNIT,
         next_due=NOW + row.next_due * UNIT,
         attempts=row.attempts,
-        starts=row.starts + PAST,
+        starts=row.starts + _past_starts(row),
         fence=row.fence + PAST,
         lease_until=NOW + row.lease * UNIT if state is State.CLAIMED else None,
         deferral_kind=None if row.kind == "-" else DeferralKind[row.kind],
@@ -190,6 +198,11 @@ def _offset(row: Row) -> int:
     return DEFERRALS_IN_A_ROW[kind] - FREE[kind]
 
 
+def _past_starts(row: Row) -> int:
+    """Return how many more starts the code allows than the model for the charged attempts."""
+    return (DEFERRALS_BY_TURNS - sum(FREE.values())) * row.attempts
+
+
 def _as_row(found: Milestone, before: Row) -> Row:
     row = Row(
         state=found.state.value,
@@ -198,7 +211,7 @@ def _as_row(found: Milestone, before: Row) -> Row:
         next_due=_left(found.next_due),
         lease=0 if found.lease_until is None else _left(found.lease_until),
         attempts=found.attempts,
-        starts=found.starts - PAST,
+        starts=found.starts - _past_starts(before),
         fence=found.fence - PAST,
         deferrals=found.deferrals,
         kind="-" if found.deferral_kind is None else found.deferral_kind.name,

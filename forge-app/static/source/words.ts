@@ -108,7 +108,7 @@ export const GENERATE = {
 
 export const DOWNLOAD = {
   heading: "Download",
-  lead: "The PDF is for reading and forwarding. The JSON with its signature is what can be checked.",
+  lead: "The PDF is for reading and forwarding; it carries the JSON and its signature, so both can be checked.",
   formats: { pdf: "PDF", json: "JSON", envelope: "Signature", html: "HTML" } as Record<string, string>,
   saved: "{0} was handed to your browser.",
 };

@@ -17,6 +17,7 @@ from firstry.forge.quota import QuotaHolds
 from firstry.forge.transport import FailureKind, Request, Response, Transport, TransportFailed
 from firstry.ports.clock import Clock
 from firstry.ports.evidence import Throttled, Unreadable
+from firstry.ports.telemetry import CallWatch, UnwatchedCalls
 from firstry.ports.vault import SystemToken
 
 CALL_SECONDS = 20.0
@@ -32,6 +33,8 @@ _FAILURES = {
     FailureKind.OVERSIZED: Unreadable("JIRA_OVERSIZED", "Jira's answer was larger than allowed"),
 }
 
+_OUTCOMES = {200: "ok", 401: "token_refused", 403: "not_permitted", 429: "throttled"}
+
 
 @dataclass(frozen=True, slots=True)
 class JiraClient:
@@ -42,6 +45,7 @@ class JiraClient:
     sleep: Callable[[float], None]
     rng: random.Random
     holds: QuotaHolds = field(default_factory=QuotaHolds)
+    calls: CallWatch = field(default_factory=UnwatchedCalls)
 
     def ask(
         self, source: Source, start: int, tenant: Tenant, token: SystemToken, deadline: float
@@ -61,7 +65,9 @@ class JiraClient:
             try:
                 answer = self.transport.send(request, min(CALL_SECONDS, left), MAX_BYTES)
             except TransportFailed as failure:
+                self.calls.called(failure.kind.value.lower())
                 return _FAILURES[failure.kind]
+            self.calls.called(_outcome_of(answer.status))
             self.holds.spend(1, now)
             if answer.status != 429:
                 return answer
@@ -80,6 +86,11 @@ class JiraClient:
         seconds = _retry_after(headers)
         wait = 1.0 if seconds is None else seconds
         return wait * (1 + JITTER * self.rng.random()) if wait <= BURST_WAIT_SECONDS else None
+
+
+def _outcome_of(status: int) -> str:
+    """Return the kind of an answer, for counting: a closed list of words."""
+    return _OUTCOMES.get(status, "server_error" if status >= 500 else "refused")
 
 
 def _request(source: Source, start: int, token: SystemToken) -> Request:

@@ -59,6 +59,12 @@ class QuotaHolds:
             if self._points >= POINTS_AN_HOUR:
                 self._app_until = hour + timedelta(hours=1)
 
+    def points_left(self, now: datetime) -> int:
+        """Return how many points this process may spend until the hour ends, by its own count."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        with self._lock:
+            return max(POINTS_AN_HOUR - (self._points if hour == self._hour else 0), 0)
+
     def hold(
         self, tenant: Tenant, headers: Mapping[str, str], retry_at: datetime | None, now: datetime
     ) -> None:

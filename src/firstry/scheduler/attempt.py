@@ -88,6 +88,8 @@ def begin_many(parts: Parts, tenants: Sequence[Tenant], now: datetime) -> list[C
 def report_claim(parts: Parts, begun: Claim | Quiet) -> Claim | Quiet:
     """Tell telemetry of a claim that is committed, and pass it on."""
     if isinstance(begun, Claim):
+        if begun.follows_crash:
+            parts.telemetry.emit(Event.LEASE_EXPIRED, begun.tenant, **_named(begun))
         parts.telemetry.emit(Event.ATTEMPT_CLAIMED, begun.tenant, **_named(begun))
     return begun
 

@@ -9,7 +9,7 @@ workers waiting.
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from datetime import datetime
 
@@ -59,12 +59,19 @@ def run_once(parts: Parts, runner: Runner) -> list[Running]:
     return done
 
 
-def run_until(stop: threading.Event, bell: threading.Event, parts: Parts, runner: Runner) -> None:
+def run_until(
+    stop: threading.Event,
+    bell: threading.Event,
+    parts: Parts,
+    runner: Runner,
+    beat: Callable[[], None] = lambda: None,
+) -> None:
     """Make passes until `stop` is set, sleeping until something can be due.
 
     `bell` ends a sleep: set along with `stop`, or as a hint that something has
     become due. A pass that the store refuses is told and made again; anything
-    unexpected goes up, and the process is to end and be started anew.
+    unexpected goes up, and the process is to end and be started anew. `beat` is called
+    before each pass.
     """
     jitter = random.Random()  # noqa: S311  (spreads load, guards nothing)
     pause = SHORTEST_SECONDS
@@ -73,6 +80,7 @@ def run_until(stop: threading.Event, bell: threading.Event, parts: Parts, runner
         bell.clear()
         if stop.is_set():
             return
+        beat()
         try:
             started = run_pass(parts, runner)
             pause = SHORTEST_SECONDS if started else _pause(parts)
