@@ -81,11 +81,11 @@ CODE = tuple(path for path in ("src", "tests", "bench", "spec") if _holds_code(p
 FOLDERS = (
     _tests("tidy", 60, is_fast=True),
     _tests("unit", 90, is_fast=True),
-    _tests("conformance", 300),
-    _tests("property", 240),
-    _tests("integration", 300),
-    _tests("network", 240),
-    _tests("postgres", 300),
+    _tests("conformance", 450),
+    _tests("property", 400),
+    _tests("integration", 500),
+    _tests("network", 300),
+    _tests("postgres", 500),
     _tests("interleaving", 180),
     _tests("restart", 180),
     _tests("scenario", 400),
@@ -96,13 +96,13 @@ FOLDERS = (
         tool="qpdf",
         remedy="install qpdf and poppler-utils (Debian: make system)",
     ),
-    _tests("sim", 180),
-    _tests("crash", 300),
-    _tests("simulation", 420),
+    _tests("sim", 240),
+    _tests("crash", 600),
+    _tests("simulation", 600),
     replace(
         _tests("browser", 480), tool="chromium", remedy="install chromium (Debian: make system)"
     ),
-    _tests("docs", 120),
+    _tests("docs", 300),
 )
 STAGES = (
     _tool("format", 30, "ruff", "format", "--check", "."),

@@ -183,6 +183,9 @@ def _deferred(step: Step, old: Milestone, new: Milestone) -> Iterator[str]:
     if new.deferral_kind is None:
         yield "a deferral has no kind"
         return
+    is_change = old.deferral_kind not in (None, new.deferral_kind)
+    if is_change and old.starts - old.attempts >= sum(IN_A_ROW.values()) * old.attempts:
+        yield "I10: deferrals of both kinds by turns are not charged"
     in_a_row = old.deferrals + 1 if old.deferral_kind is new.deferral_kind else 1
     if new.deferrals != in_a_row or in_a_row > IN_A_ROW[new.deferral_kind]:
         yield "I6: deferrals in a row are miscounted, or too many"

@@ -17,6 +17,8 @@ from firstry.domain.policy import Policy
 from firstry.lifecycle.manual import MANUAL_REQUESTED
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MOST_BY_TURNS = 5 + 48
+"""So many deferrals for each charged attempt; the next change of their kind is charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Replayed:
     lease_until: datetime | None = None
     settled_fence: int | None = None
     settled_as: Act | None = None
+    deferral_kind: str | None = None
     claims: list[Started] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
@@ -119,6 +122,7 @@ def _complete(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> Non
 
 def _fail(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
     _settled(told, Act.FAIL, State.SCHEDULED, detail)
+    told.deferral_kind = None
     told.next_due = at + _wait(told.attempts, waits)
     if parse_instant(detail["until"]) != told.next_due:
         told.findings.append("I7: a failure waits another time than the table says")
@@ -126,6 +130,10 @@ def _fail(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
 
 def _defer(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
     _settled(told, Act.DEFER, State.SCHEDULED, detail)
+    is_change = told.deferral_kind not in (None, detail["kind"])
+    if is_change and told.starts - told.attempts >= MOST_BY_TURNS * told.attempts:
+        told.findings.append("I10: deferrals of both kinds by turns are not charged")
+    told.deferral_kind = detail["kind"]
     told.attempts -= 1
     told.next_due = parse_instant(detail["until"])
     if not at + MINUTE <= told.next_due <= at + DAY:
@@ -180,6 +188,7 @@ def _reset(told: Replayed, at: datetime, detail: Detail, waits: Waits) -> None:
     _refuse_after_end(told, Act.RESET)
     told.state, told.lease_until = State.SCHEDULED, None
     told.attempts, told.fence, told.next_due = 0, told.fence + 1, told.due_at
+    told.deferral_kind = None
 
 
 def _refuse_after_end(told: Replayed, act: Act) -> None:
