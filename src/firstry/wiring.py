@@ -191,7 +191,7 @@ def build_web(service: Service, *, with_remote: bool) -> tuple[Starlette, Callab
     remote = Remote(
         parts, service.vault, verifier, service.runner, settings.answer_within.total_seconds()
     )
-    publisher = ReportPublisher(parts.store.public_keys)
+    publisher = ReportPublisher(parts.store.public_keys, parts.telemetry)
     # A client of its own: who is looking may be asked even while attempts have to wait.
     rng, calls = random.SystemRandom(), service.metrics.counters
     client = JiraClient(service.transport, parts.clock, time.sleep, rng, calls=calls)

@@ -159,7 +159,7 @@ def codes(cell: str) -> list[str]:
 @cache
 def pages() -> dict[str, Page]:
     """Return every page of ours by its path."""
-    paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "spec" / "README.md"]
     found = {path.relative_to(ROOT).as_posix(): path for path in sorted(paths)}
     return {name: Page(name, path.read_text("utf-8")) for name, path in found.items()}
 

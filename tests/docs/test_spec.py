@@ -85,6 +85,10 @@ def test_what_is_played_shows_every_act_and_answer() -> None:
     changes = {(t.before.state, t.after.state) for _, t in turns() if t.before != t.after}
     acts = {(source.value, to.value) for sources, to in TRANSITIONS.values() for source in sources}
     assert changes == acts
+    assert any(
+        {turn.before.kind, turn.asked} == {"TOKEN", "QUOTA"} and turn.answer == "FAILED"
+        for _, turn in turns()
+    ), "a change of kind is charged"
 
 
 def test_every_mutant_is_run_and_told() -> None:

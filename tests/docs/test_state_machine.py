@@ -12,7 +12,7 @@ from firstry.domain.due import Reason
 from firstry.domain.errors import FirstryError
 from firstry.domain.milestone import LIVE, TRANSITIONS, State
 from firstry.domain.outcome import Failed
-from firstry.domain.policy import DEFERRALS_IN_A_ROW, DeferralKind
+from firstry.domain.policy import DEFERRALS_BY_TURNS, DEFERRALS_IN_A_ROW, DeferralKind
 from firstry.domain.settle import Settled
 from firstry.lifecycle.install import Recorded
 from firstry.stores.memory import MemoryStore
@@ -109,6 +109,7 @@ def test_deferrals_in_a_row() -> None:
     text = " ".join(page(PAGE).text.split())
     token, quota = DEFERRALS_IN_A_ROW[DeferralKind.TOKEN], DEFERRALS_IN_A_ROW[DeferralKind.QUOTA]
     assert f"up to {token} in a row for a refused token and up to {quota} for a quota" in text
+    assert f"once `starts - attempts` is {DEFERRALS_BY_TURNS} times `attempts`" in text
 
 
 def test_the_day_of_a_site_that_always_fails() -> None:

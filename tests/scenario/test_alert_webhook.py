@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_key import KeyRing
 from support.command import command
+from support.database import Database
 from support.exposition import fresh, value
-from support.operator import operator
+from support.operator_call import operator
 from support.process import Fleet, Serving
 from support.receiver import Received, Receiver
 from support.service import World
@@ -33,18 +33,24 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@contextmanager
-def _world(folder: Path, keys: KeyRing, receiver: Receiver, **settings: str) -> Iterator[World]:
-    own = {"ALERT_WEBHOOK_URL": receiver.url, "PUBLIC_URL": PUBLIC + "/"} | settings
-    with World(folder, keys, **own) as world:
-        yield world
-
-
 @pytest.fixture
 def watched(tmp_path: Path, keys: KeyRing, receiver: Receiver) -> Iterator[World]:
     """A world with a webhook, in which a wait of half an hour is long."""
-    with _world(tmp_path, keys, receiver, ALERT_BACKOFF="10m") as world:
+    with _world(tmp_path, keys, receiver) as world:
         yield world
+
+
+def _world(
+    folder: Path, keys: KeyRing, receiver: Receiver, database: Database | None = None
+) -> World:
+    return World(
+        folder,
+        keys,
+        database=database,
+        ALERT_WEBHOOK_URL=receiver.url,
+        PUBLIC_URL=PUBLIC + "/",
+        ALERT_BACKOFF="10m",
+    )
 
 
 def _failed(world: World, name: str = "acme") -> JiraSite:
@@ -152,9 +158,7 @@ def test_of_two_processes_one_speaks(
 ) -> None:
     folder = tmp_path / "second"
     folder.mkdir()
-    with _world(
-        folder, keys, receiver, ALERT_BACKOFF="10m", DATABASE_URL=f"sqlite:///{watched.path}"
-    ) as other:
+    with _world(folder, keys, receiver, watched.database) as other:
         _failed(watched)
         other.clock.advance(hours=12)
         _looked(watched)

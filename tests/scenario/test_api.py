@@ -10,7 +10,7 @@ from firstry.domain.access import Role
 from firstry.domain.instant import iso
 from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
-from support.operator import Operator, nobody, operator, refused
+from support.operator_call import Operator, nobody, operator, refused
 from support.service import World
 
 WHY = "support case 17"

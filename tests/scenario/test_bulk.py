@@ -17,7 +17,7 @@ from firstry.lifecycle import bulk
 from firstry.lifecycle.retry import retrying
 from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
-from support.operator import Operator, operator, refused
+from support.operator_call import Operator, operator, refused
 from support.service import World
 
 WHY = "Jira is back"

@@ -6,7 +6,7 @@ from firstry.domain.due import due_query
 from firstry.domain.evidence import Dataset
 from firstry.domain.flag import all_flags
 from support.domain import AUTO_12H, AUTO_24H
-from support.operator import Operator, operator, refused
+from support.operator_call import Operator, operator, refused
 from support.service import World
 
 WHY = "incident 9"

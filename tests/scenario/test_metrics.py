@@ -9,7 +9,7 @@ from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_key import KeyRing
 from support.exposition import Samples, fresh, scraped, value
-from support.operator import operator
+from support.operator_call import operator
 from support.service import World
 from support.wire import exchange
 
@@ -41,7 +41,7 @@ def _failed(world: World, *names: str) -> list[JiraSite]:
 
 def test_the_names_that_clients_rely_on(world: World) -> None:
     shown: dict[str, set[str]] = {}
-    for name, labels in scraped(world):
+    for name, labels in fresh(world, lambda s: ("firstry_due_lag_seconds", ()) in s):
         shown.setdefault(name, set()).update(key for key, _ in labels)
     assert {name: shown.get(name) for name in SURFACE} == SURFACE
 

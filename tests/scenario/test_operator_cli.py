@@ -6,7 +6,7 @@ import pytest
 
 from firstry.domain.access import PREFIX
 from firstry.sim.jira_fault import Fault, FaultKind
-from support.operator import Operator
+from support.operator_call import Operator
 from support.service import World
 
 MANY = ("--filter", "state=scheduled", "--reason", "support case 17", "--json")

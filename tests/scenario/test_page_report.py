@@ -1,25 +1,20 @@
 """The report on the page in Jira and its files: what verifies, and nothing else."""
 
 import base64
-import json
-from pathlib import Path
 
 import pytest
 
 from firstry.exports.key import trusted
 from firstry.exports.verify import verify
-from firstry.sim.platform_key import KeyRing
 from support.jira_page import (
     DOWNLOAD,
     EVERY_ROUTE,
-    FORMATS,
     GENERATE,
     REPORT,
     STATUS,
     installed,
     module_of,
     reported,
-    touch,
     visit,
 )
 from support.service import World
@@ -80,26 +75,6 @@ def test_what_is_downloaded_verifies(world: World) -> None:
     keys = trusted(store.public_keys())
     store.close()
     assert verify(body, envelope, keys).holds
-
-
-def test_a_stored_report_that_was_touched_is_never_shown(
-    tmp_path: Path, keys: KeyRing, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """400 and an alert; in no format, and not a part of it (P37)."""
-    calls: list[tuple[str, dict[str, str]]] = [
-        (REPORT, {}),
-        *((DOWNLOAD, {"format": name}) for name in FORMATS),
-    ]
-    with World(tmp_path, keys) as world:
-        site = reported(world)
-        touch(world)
-        for path, query in calls:
-            answer = visit(world, site).call(path, query=query)
-            assert (answer.status, answer.json()["reason"]) == (400, "REPORT_VALIDATION_FAILED")
-            assert "document" not in answer.json()
-    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    alerts = [each for each in logged if each["event"] == "report_invalid"]
-    assert [each["cloud_id"] for each in alerts] == [site.cloud_id] * len(calls)
 
 
 def test_the_document_is_plain_texts(world: World) -> None:

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from firstry.domain.access import Role
 from firstry.web.api.openapi import document
-from support.operator import operator
+from support.operator_call import operator
 from support.service import World
 
 CHECKS = (

@@ -12,7 +12,7 @@ import pytest
 from firstry.domain.access import Role
 from firstry.web.api.call import ApiRoute
 from firstry.web.api.route import ROUTES
-from support.operator import Operator, nobody, operator, refused
+from support.operator_call import Operator, nobody, operator, refused
 from support.service import World
 
 NAMES = {"tenant_id": "no-such-tenant", "report_id": "r-none", "job_id": "j-none", "name": "none"}

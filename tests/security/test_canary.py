@@ -31,7 +31,7 @@ from support.hostile import Aim
 from support.jira_page import EVERY_ROUTE, VIEWER, Visit, module_of
 from support.process import Fleet, Serving
 from support.service import StillClock
-from support.wire import Answer
+from support.wire import Answer, exchange
 
 NAME = "zanzibar-canary"
 """The site's name; every project, field and filter of it has it in its own name."""
@@ -129,6 +129,7 @@ def _pages(fleet: Fleet, haul: Haul, serving: Serving, site: JiraSite) -> None:
         answer = visit.call(path, headers=headers, body=json.dumps({"note": BODY}).encode())
         assert (answer.status == 403) is (person == VIEWER), answer.body
         haul.keep("answers", answer.body + repr(answer.headers).encode())
+    haul.keep("metrics", exchange(serving.port, "GET", "/metrics").body)
 
 
 def _commands(fleet: Fleet, haul: Haul, site: JiraSite) -> None:

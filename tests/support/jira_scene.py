@@ -19,7 +19,7 @@ from support.jira_page import ADMIN, VIEWER, visit
 from support.service import World
 from support.wire import Answer
 
-PROJECTS = "/rest/api/3/project"
+PROJECTS, FIELDS, FILTERS = (f"/rest/api/3/{each}" for each in ("project", "field", "filter"))
 
 
 Staged = tuple[World, JiraSite]
@@ -73,10 +73,11 @@ def generating(world: World) -> JiraSite:
 
 
 def stuck(world: World) -> JiraSite:
-    """Return a site whose second report is being made for as long as the world lasts."""
+    """Return a site whose second report is being made for 45 seconds, by three slow answers."""
     site = first_report(world)
     world.clock.advance(hours=12)
-    site.faults.append(Fault(FaultKind.HANG, path=PROJECTS))
+    for path in (PROJECTS, FIELDS, FILTERS):
+        site.faults.append(Fault(FaultKind.SLOW, path=path, delay=timedelta(seconds=15), times=1))
     world.told(site, "GENERATION_IN_PROGRESS", 202)
     return site
 

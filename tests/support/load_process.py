@@ -140,8 +140,11 @@ class Flatness:
 
 
 def flatness_of(process: LoadedProcess, skipped: int) -> Flatness:
-    """Compare the thirds of a process's samples, without the first `skipped`, its warm-up."""
-    usages = process.usages[skipped:]
+    """Compare the thirds of a process's samples, without the first `skipped`, its warm-up.
+
+    Of few samples not more than a third is skipped.
+    """
+    usages = process.usages[min(skipped, len(process.usages) // 3) :]
     third = max(1, len(usages) // 3)
     first, last = usages[:third], usages[-third:]
 

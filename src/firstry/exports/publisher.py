@@ -5,11 +5,12 @@ The page inside Jira lays the same document out that HTML and paper show
 is not ours, and is already made harmless.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from firstry.domain.canonical import Json
-from firstry.domain.errors import InputInvalid
+from firstry.domain.errors import InputInvalid, ReportInvalid
 from firstry.domain.public_key import PublicKey
 from firstry.domain.record import StoredReport
 from firstry.exports.document import Document, Fact, Item, Note, Part, Quoted, Said, document_of
@@ -19,6 +20,7 @@ from firstry.exports.signature import read_envelope
 from firstry.exports.strict_json import read_json
 from firstry.exports.verify import LONGEST_REPORT
 from firstry.ports.publisher import PublishedFile
+from firstry.ports.telemetry import Event, Telemetry
 
 ENVELOPE = "envelope"
 """The signature beside the JSON, as a file of its own: one request, one file."""
@@ -32,9 +34,13 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class ReportPublisher:
-    """Publishes reports that verify with one of `keys`, which are read each time."""
+    """Publishes reports that verify with one of `keys`, which are read each time.
+
+    One that does not is an event too, whoever asked for it: somebody has to look.
+    """
 
     keys: Callable[[], Sequence[PublicKey]]
+    telemetry: Telemetry
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -43,7 +49,8 @@ class ReportPublisher:
 
     def shown(self, report: StoredReport) -> Mapping[str, Json]:
         """See `ports.publisher.Publisher`."""
-        refuse_invalid(report, self.keys())
+        with self._told_if_invalid(report):
+            refuse_invalid(report, self.keys())
         content = read_json(report.body, LONGEST_REPORT)
         assert isinstance(content, dict), "what verifies is an object"
         key_id = read_envelope(report.envelope).key_id
@@ -57,10 +64,25 @@ class ReportPublisher:
             raise InputInvalid("there is no such format", f"take one of these: {known}")
         is_envelope = format_name == ENVELOPE
         format_ = Format.JSON if is_envelope else Format(format_name)
-        files = {each.suffix: each.content for each in export(report, format_, self.keys())}
+        with self._told_if_invalid(report):
+            files = {each.suffix: each.content for each in export(report, format_, self.keys())}
         suffix = ENVELOPE_SUFFIX if is_envelope else ""
         name = file_name(report, format_) + suffix
         return PublishedFile(name, MEDIA_TYPES[format_name], files[suffix])
+
+    @contextmanager
+    def _told_if_invalid(self, report: StoredReport) -> Iterator[None]:
+        try:
+            yield
+        except ReportInvalid as invalid:
+            self.telemetry.emit(
+                Event.REPORT_INVALID,
+                report.tenant,
+                trigger=report.trigger,
+                revision=report.revision,
+                detail=invalid.message,
+            )
+            raise
 
 
 def _document_json(document: Document) -> dict[str, Json]:
