@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test check format bench picture ci system lock clean
+.PHONY: help setup demo serve test check format bench bench-peers picture ci system lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin
@@ -18,7 +18,7 @@ FIND_PYTHON = for python in python3.11 python3 python3.14 python3.13 python3.12;
 	&& break || python=; done
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## make .venv with everything pinned; leaves .venv/bin/firstry
 
@@ -38,8 +38,11 @@ format: setup ## put the code into shape
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
 
-bench: setup ## measure firstry against its peers and against the raw limit
-	@$(RUN)/python -m bench
+bench: setup ## measure firstry against the raw limit (BENCH_TENANTS=1000000: full size)
+	@PYTHONPATH=tests $(RUN)/python -m bench
+
+bench-peers: setup ## measure firstry beside other queues, each in an environment of its own
+	@PYTHONPATH=tests $(RUN)/python -m bench.peers
 
 picture: setup ## make the pictures in docs/images anew, in a real Chromium
 	@$(RUN)/pytest --quiet tests/browser -k "picture_of_the_readme or light_dark"

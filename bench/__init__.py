@@ -1,6 +1,4 @@
-"""What firstry costs, beside raw loops and peers. The server is the tests' own."""
+"""What firstry costs, beside raw loops and peers; `make bench` and `make bench-peers`.
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+The PostgreSQL server is the tests' own, so their folder stands on the path.
+"""

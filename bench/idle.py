@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,7 +40,8 @@ def rows(place: Path) -> list[Row]:
     platform = Platform(random.Random(1))
     site = new_site(platform, random.Random(2), "bench")
     with SimulatorServer(platform, [site], clock=clock.now) as simulator:
-        service = build_service(_settings(place, simulator), clock)
+        with (place / "idle.log").open("w") as log, redirect_stderr(log):
+            service = build_service(_settings(place, simulator), clock)
         app, close = build_web(service, with_remote=True)
         bare = _bare(platform, place / "bench.db")
         lifetime = timedelta(hours=1)

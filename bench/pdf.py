@@ -12,7 +12,8 @@ from typing import Any
 
 import typst
 
-from bench.drain import DUE, INSTALLED, POLICY, SIGNER, evidence
+from bench.ground import DUE, INSTALLED, POLICY
+from bench.report import SIGNER, evidence
 from bench.row import ROUNDS, Row, in_turn
 from firstry.domain.claim import Claim
 from firstry.domain.ledger import Head

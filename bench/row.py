@@ -24,7 +24,7 @@ class Row:
     def heading() -> str:
         """Return the line above the rows."""
         return (
-            f"{'goal':<8}{'what':<44}{'ours':>12}  {'held against':<34}{'theirs':>12}"
+            f"{'goal':<8}{'what':<52}{'ours':>12}  {'held against':<34}{'theirs':>12}"
             f"{'ratio':>8}  goal"
         )
 
@@ -33,7 +33,7 @@ class Row:
         ratio = f"{self.ours / self.theirs:.2f}" if self.theirs else "-"
         theirs = f"{self.theirs:,.4g}" if self.theirs else "-"
         return (
-            f"{self.goal:<8}{self.what + ', ' + self.unit:<44}{self.ours:>12,.4g}  "
+            f"{self.goal:<8}{self.what + ', ' + self.unit:<52}{self.ours:>12,.4g}  "
             f"{self.against:<34}{theirs:>12}{ratio:>8}  {self.wanted}"
         )
 

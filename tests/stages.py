@@ -92,6 +92,11 @@ FOLDERS = (
     _tests("security", 300),
     _tests("report", 400),
     replace(
+        _tests("alerts", 120),
+        tool="promtool",
+        remedy="install prometheus (Debian: make system)",
+    ),
+    replace(
         _tests("pdf", 60),
         tool="qpdf",
         remedy="install qpdf and poppler-utils (Debian: make system)",

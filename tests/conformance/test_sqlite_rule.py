@@ -23,6 +23,8 @@ from firstry.stores.sql.sqlite.store import SqliteStore
 from support import operator_rows
 from support.domain import AUTO_12H, DEFAULT, TENANT, at, claim_at, complete, install, tenant, won
 
+ENTRY = "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES"
+
 DONE = f"cloud_id = '{TENANT.cloud_id}' AND trigger_name = 'AUTO_12H'"
 HELD = f"cloud_id = '{TENANT.cloud_id}' AND trigger_name = 'AUTO_24H'"
 MISSED = f"cloud_id = '{tenant(1).cloud_id}' AND trigger_name = 'AUTO_12H'"
@@ -68,8 +70,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     ),
     "ledger_stays": ("DELETE FROM ledger WHERE sequence = 1", "DELETE FROM ledger"),
     "ledger_has_no_gap": (
-        "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00002', 3, x'7b7d', 'sha256:0')",
-        "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00002', 99, x'7b7d', 'sha256:0')",
+        f"{ENTRY} ('site-00002', 3, x'7b7d', 'sha256:0')",
+        f"{ENTRY} ('site-00002', 99, x'7b7d', 'sha256:0')",
     ),
     "milestone_comes_once": (
         FRESH.replace("INSERT", "INSERT OR REPLACE")
@@ -149,8 +151,8 @@ CONSTRAINTS = (
     "INSERT INTO tenant SELECT '', 0, 'X', NULL, NULL, NULL, NULL, NULL, NULL, 0, ''",
     "UPDATE tenant SET paused_at = 'never'",
     "INSERT INTO token VALUES ('site-00099', x'00', 'k1', 0)",
-    "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00099', 1, x'7b7d', 'sha256:0')",
-    "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('site-00002', 1, x'7b7d', 'sha256:0')",
+    f"{ENTRY} ('site-00099', 1, x'7b7d', 'sha256:0')",
+    f"{ENTRY} ('site-00002', 1, x'7b7d', 'sha256:0')",
     f"UPDATE milestone SET state = 'done' WHERE {WAITING}",
     f"UPDATE milestone SET state = 'scheduled' WHERE {HELD}",
     f"UPDATE milestone SET lease_until = 5 WHERE {WAITING}",

@@ -12,7 +12,7 @@ from firstry.stores.sql.sqlite.store import SqliteStore
 from support.domain import TENANT, at, complete, install, known
 
 FIRST = 1
-COPIED = ("tenant", "token", "milestone", "report", "marker", "ledger", "signing_key")
+COPIED = ("tenant", "token", "milestone", "report", "marker", "ledger")
 SAID = """
 SELECT sequence, entry_at, entry_kind, entry_actor, entry_trigger FROM ledger ORDER BY sequence
 """
@@ -36,8 +36,11 @@ def at_first_step(path: Path, rows_of: Path) -> None:
         columns = connection.execute(f"SELECT name FROM main.pragma_table_info('{table}')")
         names = ", ".join(name for (name,) in columns)
         connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM head.{table}")
+    connection.execute(
+        "UPDATE store_clock SET high_water_at = (SELECT high_water_at FROM head.store_clock)"
+    )
     for _, sql in rules:
-        connection.execute(sql)
+        connection.execute(str(sql))
     connection.execute(
         "CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
         " digest TEXT NOT NULL) STRICT"

@@ -13,6 +13,7 @@ from support.service import SECRETS
 KEY = "A" * 43
 BAD: dict[str, list[str]] = {
     "DATABASE_URL": ["", "firstry.db", "sqlite:///", "mysql://x/y", "sqlite:///no/such/folder/f"],
+    "MIGRATE_DATABASE_URL": ["", "firstry.db", "sqlite:///", "mysql://x/y"],
     "FORGE_APP_ID": ["", "my-app", "1111", "ari:cloud:ecosystem::app/x"],
     "FORGE_JWKS_URL": ["", "keys.json", "http://example.com/k", "ftp://127.0.0.1/k", "http://["],
     "FORGE_ENVIRONMENTS": ["", "production", "PRODUCTION,,STAGING", "PRODUCTION,PRODUCTION"],
@@ -28,6 +29,11 @@ BAD: dict[str, list[str]] = {
     "ANSWER_WITHIN": ["", "5s", "0.05s", "4", "1m", "-1s"],
     "GENERATION_TIMEOUT": ["", "0.5s", "120", "300s", "1w", "9" * 400 + "d"],
     "LEASE": ["", "0.9s", "300", "120s", "soon"],
+    "ALERT_BACKOFF": ["", "59s", "2", "soon"],
+    "ALERT_FAILURE_RATE": ["", "0", "1.1", "50%", "-0.5"],
+    "ALERT_WEBHOOK_URL": ["", "no-address", "http://example.com/hook", "ftp://127.0.0.1/hook"],
+    "PUBLIC_URL": ["", "firstry", "http://example.com", "https://a.example/?x=1"],
+    "METRICS_TOKEN": ["", "short", "with blanks in between", "é" * 20],
     "HOST": ["", "no host at all", "256.256.256.256"],
     "PORT": ["", "65536", "-1", "http", "80.5"],
     "LOG_FORMAT": ["", "xml", "JSON", "text json"],

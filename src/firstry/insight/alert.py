@@ -76,7 +76,7 @@ def firing(seen: Overview, broken_ledgers: int) -> Mapping[AlertName, Firing]:
         found[AlertName.LEDGER_BROKEN] = Firing(
             f"{broken_ledgers} ledgers are broken",
             "an entry or its hash is not what was written",
-            "firstry doctor, then firstry evidence verify for each tenant; restore from a backup",
+            "firstry evidence verify finds them, one by one; restore the database from a backup",
             broken_ledgers,
         )
     return found

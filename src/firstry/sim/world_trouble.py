@@ -11,7 +11,7 @@ from firstry.sim.world_fleet import Fleet
 from firstry.sim.world_ground import Ground
 
 RATES: Mapping[Mishap, float] = {
-    Mishap.CRASH: 0.02,
+    Mishap.CRASH: 0.025,
     Mishap.HELD_UP: 0.04,
     Mishap.COMMIT_LOST: 0.02,
     Mishap.COMMIT_ANSWER_LOST: 0.02,
@@ -28,7 +28,7 @@ SWARM = (0.0, 0.5, 1.0, 2.0)
 """A seed weighs each kind of trouble with one of these: some worlds know no crash at all."""
 AMBUSHES = (0.0, 0.2, 0.4)
 """How probably a site goes wrong just when an attempt begins, one of these for each seed."""
-STORE_AMBUSH = 0.2
+STORE_AMBUSH = 0.25
 """In such a share of them it is the store that goes away."""
 ATTEMPT_SECONDS = (0.0, 3.0)
 """How long after its beginning an attempt is under way, where nothing goes wrong."""
@@ -57,7 +57,7 @@ class Trouble:
             (self._site_fault, 1.7),
             (self._store_down, 7.0),
             (self._key_set_down, 12.0),
-            (self._clock_jumps, 7.5),
+            (self._clock_jumps, 6.5),
             (self._token_revoked, 15.0),
             (self._killed_idle, 15.0),
             (self._keys_rotated, 150.0),

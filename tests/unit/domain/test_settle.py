@@ -181,6 +181,24 @@ def test_only_deferrals_in_a_row_are_too_many(store: MemoryStore, between: Outco
     assert (answer.act, answer.milestone.deferrals) == (Act.DEFER, 5)
 
 
+def test_deferrals_of_both_kinds_by_turns_are_charged_in_the_end(store: MemoryStore) -> None:
+    """I10: 53 are free, so many as both rows hold; then a change of kind is a failure."""
+    now = at(24)
+    for number in range(53):
+        answer = accepted(store, won(store, now), (REFUSED, THROTTLED)[number % 2], now)
+        assert (answer.act, answer.milestone.deferrals) == (Act.DEFER, 1)
+        now = answer.milestone.next_due
+    charged = accepted(store, won(store, now), THROTTLED, now)
+    assert (charged.act, charged.milestone.attempts, charged.milestone.starts) == (Act.FAIL, 1, 54)
+    assert charged.milestone.last_error is not None
+    assert charged.milestone.last_error.code == "DEFERRED_TOO_OFTEN_BY_TURNS"
+    assert charged.milestone.deferral_kind is None
+    told = json.loads(all_entries(store)[-1].body)
+    assert (told["kind"], told["detail"]["code"]) == ("FAILED", "DEFERRED_TOO_OFTEN_BY_TURNS")
+    again = accepted(store, won(store, charged.milestone.next_due), REFUSED, now)
+    assert again.act is Act.DEFER
+
+
 def test_a_settle_that_comes_again_finds_its_own_success(store: MemoryStore) -> None:
     """I1: a lost answer is found out by reading; nothing is written twice."""
     held = won(store, at(12))

@@ -28,8 +28,14 @@ class DatabaseClock:
     away; nothing can be claimed then, for a claim needs the server too.
     """
 
-    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        monotonic: Callable[[], float] = time.monotonic,
+        measure_seconds: float = MEASURE_SECONDS,
+    ) -> None:
         self._database, self._monotonic = database, monotonic
+        self._measure_seconds = measure_seconds
         self._epoch_offset = self._measured()
         self._stopped = threading.Event()
         threading.Thread(target=self._follow, name="clock", daemon=True).start()
@@ -47,13 +53,13 @@ class DatabaseClock:
         self._stopped.set()
 
     def _follow(self) -> None:
-        pause = MEASURE_SECONDS
+        pause = self._measure_seconds
         while not self._stopped.wait(pause):
             try:
                 self._epoch_offset = self._measured()
-                pause = MEASURE_SECONDS
+                pause = self._measure_seconds
             except FirstryError:
-                pause = RETRY_SECONDS
+                pause = min(RETRY_SECONDS, self._measure_seconds)
 
     def _measured(self) -> float:
         """Return the server's seconds since 1970 less the monotonic clock's, at one moment."""

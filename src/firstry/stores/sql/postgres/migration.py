@@ -68,7 +68,7 @@ def upgrade(url: str, *, service_role: str | None = None) -> list[str]:
     of firstry_scheduler unless it has a membership already.
     """
     with connect(url, UPGRADE_SECONDS) as connection, mapped_errors():
-        _refuse_version(connection)
+        refuse_old_server(connection.info.server_version)
         if not _value(connection, _MAY_UPGRADE):
             _refuse_unless_at_head(connection)
             return []
@@ -112,7 +112,7 @@ def check_fit(connection: Connection) -> None:
     the role must not be able to pass the walls between tenants.
     """
     with mapped_errors():
-        _refuse_version(connection)
+        refuse_old_server(connection.info.server_version)
         missing = _missing(connection)
         role = connection.execute(_ROLE).fetchone()
         connection.rollback()
@@ -141,8 +141,12 @@ def _refuse_unless_at_head(connection: Connection) -> None:
         )
 
 
-def _refuse_version(connection: Connection) -> None:
-    major = connection.info.server_version // 10_000
+def refuse_old_server(version: int) -> None:
+    """Raise StoreUnfit if a server says that it is older than what firstry runs on.
+
+    `version` is PostgreSQL's own number: 150004 is 15.4.
+    """
+    major = version // 10_000
     if major < OLDEST_MAJOR:
         raise StoreUnfit(
             f"the server is PostgreSQL {major}", f"firstry needs {OLDEST_MAJOR} or newer"

@@ -12,13 +12,3 @@ CREATE TABLE alert (
     next_try_at  BIGINT NOT NULL,
     delivered_at BIGINT
 );
-CREATE FUNCTION firstry_alert_goes_on() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NEW.sequence < OLD.sequence OR NEW.name <> OLD.name THEN
-        RAISE EXCEPTION 'the messages of an alert are counted upwards'
-            USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER alert_goes_on BEFORE UPDATE ON alert
-FOR EACH ROW EXECUTE FUNCTION firstry_alert_goes_on();

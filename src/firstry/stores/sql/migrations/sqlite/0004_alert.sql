@@ -12,6 +12,3 @@ CREATE TABLE alert (
     next_try_at  INTEGER NOT NULL,
     delivered_at INTEGER
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER alert_goes_on BEFORE UPDATE ON alert
-WHEN NEW.sequence < OLD.sequence OR NEW.name <> OLD.name
-BEGIN SELECT RAISE(ABORT, 'the messages of an alert are counted upwards'); END;
