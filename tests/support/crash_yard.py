@@ -46,7 +46,6 @@ PROCESSES.set_forkserver_preload(
         "uvicorn.lifespan.off",
         "uvicorn.protocols.http.httptools_impl",
         "uvicorn.server",
-        "psycopg_pool",
         "firstry.cli.main",
         "firstry.sim.platform",
         "firstry.sim.time",
