@@ -82,8 +82,8 @@ def _store_findings(settings: Settings) -> Iterator[Finding]:
                 "CLOCK_BEHIND",
                 f"the clock says {iso(clock.now())}, but the store has seen {iso(high_water_at)}: "
                 "nothing is claimed",
-                "set the host's clock, on PostgreSQL the server's; if the store has seen a wrong clock, see "
-                "docs/operations.md, 'The clock stepped back'",
+                "set the host's clock, on PostgreSQL the server's; if the store has seen a "
+                "wrong clock, see docs/operations.md, 'The clock stepped back'",
             )
         yield from _tenant_findings(store)
     except FirstryError as error:

@@ -76,7 +76,8 @@ def _clock(seen: Overview) -> Iterator[Concern]:
             Code.CLOCK_BEHIND,
             "nothing is claimed",
             "the clock lies behind what the store has seen",
-            "set the host's clock, on PostgreSQL the server's; `firstry doctor` says by how much it is wrong",
+            "set the host's clock, on PostgreSQL the server's; `firstry doctor` says by how "
+            "much it is wrong",
             1,
         )
 

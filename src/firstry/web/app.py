@@ -107,7 +107,7 @@ def _store_checks(store: Store, clock: Clock) -> dict[str, str]:
     return {
         "store": "ok",
         "schema": "ok",
-        "clock": "the clock lies behind the store; set the host's clock, on PostgreSQL the database server's"
+        "clock": "the clock lies behind the store; set the host's clock, on PostgreSQL the server's"
         if is_clock_behind
         else "ok",
     }
