@@ -6,7 +6,6 @@ contract's letters A to G.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from firstry.sim.platform_key import KeyRing
 from support.backing import SHARED
 from support.call import TICK, headers_of
 from support.claims import without_tenant
-from support.parts import DefectiveStore
+from support.parts import DefectiveStore, on
 from support.postgres_rows import database_in
 from support.service import World
 
@@ -197,7 +196,7 @@ def test_e_even_a_defect_of_our_own_is_answered_500_in_json(tmp_path: Path, keys
     """Contract E: never throws; what nobody thought of is an answer too, without its text."""
 
     def refit(parts: Parts) -> Parts:
-        return replace(parts, store=DefectiveStore(parts.store).as_store())
+        return on(parts, DefectiveStore(parts.store).as_store())
 
     with World(tmp_path, keys, refit=refit) as world:
         site = world.site()

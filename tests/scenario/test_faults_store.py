@@ -18,7 +18,7 @@ from firstry.domain.record import TenantRecord
 from firstry.scheduler.attempt import Parts
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_key import KeyRing
-from support.parts import ForgetfulStore
+from support.parts import ForgetfulStore, on
 from support.service import World
 from support.wire import Answer
 
@@ -208,7 +208,7 @@ def test_a_lost_answer_to_the_settling_commit_is_resolved_by_reading(
 
     def refit(parts: Parts) -> Parts:
         stores.append(ForgetfulStore(parts.store, _is_completed))
-        return replace(parts, store=stores[-1].as_store(), sleep=lambda _: None)
+        return replace(on(parts, stores[-1].as_store()), sleep=lambda _: None)
 
     with World(tmp_path, keys, refit=refit) as world:
         site = world.installed()
@@ -227,7 +227,7 @@ def test_a_lost_answer_to_a_failed_attempt_charges_it_once(tmp_path: Path, keys:
 
     def refit(parts: Parts) -> Parts:
         stores.append(ForgetfulStore(parts.store, _is_waiting))
-        return replace(parts, store=stores[-1].as_store(), sleep=lambda _: None)
+        return replace(on(parts, stores[-1].as_store()), sleep=lambda _: None)
 
     with World(tmp_path, keys, refit=refit) as world:
         site = world.installed()
@@ -245,7 +245,7 @@ def test_an_unknown_claim_commit_counts_as_a_crash(tmp_path: Path, keys: KeyRing
 
     def refit(parts: Parts) -> Parts:
         stores.append(ForgetfulStore(parts.store, _is_claimed))
-        return replace(parts, store=stores[-1].as_store(), sleep=lambda _: None)
+        return replace(on(parts, stores[-1].as_store()), sleep=lambda _: None)
 
     def _is_claimed(record: TenantRecord) -> bool:
         held = [m for m in record.milestones if m.state is State.CLAIMED]

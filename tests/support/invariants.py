@@ -37,8 +37,16 @@ class Snapshot:
 
 
 def snapshot(store: Store, record: TenantRecord) -> Snapshot:
-    """Return what `store` holds of the tenant of `record`. Nobody may write meanwhile."""
-    return Snapshot(record, all_entries(store, record.tenant), all_reports(store, record.tenant))
+    """Return what `store` holds of the tenant of `record`, at one moment.
+
+    It is read in pieces; if somebody wrote in between, it is read again.
+    """
+    while True:
+        entries, reports = all_entries(store, record.tenant), all_reports(store, record.tenant)
+        following = store.read(record.tenant)
+        if following is None or following.head == record.head:
+            return Snapshot(record, entries, reports)
+        record = following
 
 
 def breaches(history: Sequence[Snapshot], policy: Policy) -> list[str]:

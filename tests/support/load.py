@@ -135,10 +135,12 @@ class Load:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.crowd.is_running:
-            self.crowd.stop()
-        self.gang.end()
-        self.simulator.stop()
+        try:
+            if self.crowd.is_running:
+                self.crowd.stop()
+        finally:
+            self.gang.end()
+            self.simulator.stop()
 
     def let_go_wrong(self, share: float) -> None:
         """Have Jira answer slowly, with 5xx, 429 or nonsense for a share of the sites."""
@@ -189,7 +191,12 @@ class Load:
                 completions[key] = min(completions.get(key, at), at)
         policy = policy_of(settings_of(self._folder, self.environ))
         question = Question(
-            self.place.kind, self.place.place, policy, completions, frozenset(heard.left)
+            self.place.kind,
+            self.place.place,
+            policy,
+            completions,
+            heard.made,
+            frozenset(heard.left),
         )
         found = verdict(question, sorted(heard.installed))
         faults = sum((site.hits for site in self.sites), Counter[FaultKind]())

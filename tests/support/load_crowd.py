@@ -21,6 +21,7 @@ from random import Random
 import aiohttp
 
 from firstry.domain.due import Reason
+from firstry.domain.instant import parse_instant
 from firstry.sim.jira import JiraSite
 from firstry.sim.platform import Platform
 from firstry.sim.platform_event import installed_event, uninstall_event
@@ -54,11 +55,15 @@ class Pace:
 
 @dataclass(slots=True)
 class Heard:
-    """What a crowd was told. `completions` says when each was first acknowledged."""
+    """What a crowd was told. `completions` says when each was first acknowledged.
+
+    `made` says which report an answer was about that had it made: the one of its instant.
+    """
 
     reasons: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     completions: dict[Key, datetime] = field(default_factory=dict)
+    made: dict[Key, datetime] = field(default_factory=dict)
     installed: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     breaches: list[str] = field(default_factory=list)
@@ -222,6 +227,8 @@ class Crowd:
         if reason in WITH_REPORT:
             key = (site.cloud_id, str(body["due_trigger"]))
             heard.completions.setdefault(key, datetime.now(UTC))
+            if reason == Reason.GENERATED:
+                heard.made[key] = parse_instant(str(body["timestamp"]))
         return body
 
 

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from os import cpu_count
 
 from firstry.domain.milestone import Milestone, State
-from firstry.domain.policy import Policy, Trigger
+from firstry.domain.policy import Policy
 from firstry.domain.record import StoredReport
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import Store
@@ -22,6 +22,8 @@ from support.invariants import breaches_of, snapshot
 from support.load_crowd import Key
 
 CHUNK = 50
+CLOCKS_APART = timedelta(seconds=1)
+"""How far two processes may be apart: each follows the server's clock to half a second."""
 FEW = 300
 """So many tenants are judged in this process: others would have to start first."""
 
@@ -30,14 +32,16 @@ FEW = 300
 class Question:
     """What is to be judged: a store by `kind` and `place`, and what its service was to do.
 
-    `completions` are those that were acknowledged, with the instant of the answer;
-    `left` are the tenants that uninstalled the app.
+    `completions` are those that were acknowledged, with the instant of the answer, and
+    `made` the exact instants of the reports, where the answer named it; `left` are
+    the tenants that uninstalled the app.
     """
 
     kind: str
     place: str
     policy: Policy
     completions: Mapping[Key, datetime]
+    made: Mapping[Key, datetime]
     left: frozenset[str]
 
 
@@ -108,10 +112,10 @@ def _judge_one(store: Store, question: Question, cloud_id: str, found: Verdict) 
                 f"{cloud_id}: I10: {milestone.trigger} ended as {milestone.state}"
                 f" after {milestone.attempts} attempts"
             )
-    made = {report.trigger: report for report in seen.reports}
+    stored = {report.trigger: report for report in seen.reports}
     for trigger, _ in question.policy.triggers:
         key = (cloud_id, str(trigger))
-        if key in question.completions and _is_lost(made, trigger, question.completions[key]):
+        if key in question.completions and _is_lost(stored.get(trigger), question, key):
             found.lost.append(key)
 
 
@@ -130,7 +134,8 @@ def _is_explained(milestone: Milestone, question: Question, *, is_gone: bool) ->
             return False
 
 
-def _is_lost(made: Mapping[Trigger, StoredReport], trigger: Trigger, told_at: datetime) -> bool:
-    """Whether a report is not there, or is a later one: a report's id would not tell it."""
-    report = made.get(trigger)
-    return report is None or report.generated_at > told_at
+def _is_lost(report: StoredReport | None, question: Question, key: Key) -> bool:
+    """Whether a report is not there, or is another one, made later: its id would not tell it."""
+    if report is None or report.generated_at > question.completions[key] + CLOCKS_APART:
+        return True
+    return report.generated_at != question.made.get(key, report.generated_at)

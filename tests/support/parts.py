@@ -1,6 +1,7 @@
 """Small parts of our own behind the service's ports, for what no real part does on demand."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar, cast
@@ -10,6 +11,8 @@ from firstry.domain.record import Change, Decide, TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.ports.evidence import Collected
 from firstry.ports.store import Store
+from firstry.scheduler.attempt import Parts
+from firstry.scheduler.settler import settle_alone
 
 T = TypeVar("T")
 
@@ -81,6 +84,11 @@ class ForgetfulStore:
     def as_store(self) -> Store:
         """Return itself as the port that it stands behind."""
         return cast(Store, self)
+
+
+def on(parts: Parts, store: Store) -> Parts:
+    """Return the parts of a process on another store, which then settles each outcome alone."""
+    return replace(parts, store=store, settle=settle_alone(store, parts.policy))
 
 
 class DefectiveStore:

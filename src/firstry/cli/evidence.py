@@ -11,6 +11,7 @@ from firstry.cli.session import known_tenant, opened_store
 from firstry.cli.show import table
 from firstry.cli.tenants import TenantId
 from firstry.domain.ledger import SealedEntry, first_break
+from firstry.domain.record import TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import PAGE_LIMIT, Store
 
@@ -44,8 +45,7 @@ def verify(context: typer.Context, tenant: TenantId) -> int:
     """Check the whole chain of a tenant's ledger against its head. Exit 1 if it is broken."""
     output: Output = context.obj
     with opened_store() as (_, store):
-        record = known_tenant(store, tenant)
-        chain = tuple(_all_entries(store, record.tenant))
+        record, chain = _at_one_moment(store, tenant)
     broken_at = first_break(record.tenant, chain, record.head)
     document = {
         "cloud_id": record.tenant.cloud_id,
@@ -59,6 +59,17 @@ def verify(context: typer.Context, tenant: TenantId) -> int:
         return Exit.OK
     output.show(document, f"the chain is broken at entry {broken_at} of {record.head.sequence}")
     return Exit.FINDING
+
+
+def _at_one_moment(store: Store, named: str) -> tuple[TenantRecord, tuple[SealedEntry, ...]]:
+    """Return a tenant and its whole ledger, read again if somebody wrote in between."""
+    record = known_tenant(store, named)
+    while True:
+        chain = tuple(_all_entries(store, record.tenant))
+        following = known_tenant(store, named)
+        if following.head == record.head:
+            return record, chain
+        record = following
 
 
 def _all_entries(store: Store, tenant: Tenant) -> Iterator[SealedEntry]:

@@ -28,7 +28,7 @@ SWARM = (0.0, 0.5, 1.0, 2.0)
 """A seed weighs each kind of trouble with one of these: some worlds know no crash at all."""
 AMBUSHES = (0.0, 0.2, 0.4)
 """How probably a site goes wrong just when an attempt begins, one of these for each seed."""
-STORE_AMBUSH = 0.25
+STORE_AMBUSH = 0.35
 """In such a share of them it is the store that goes away."""
 ATTEMPT_SECONDS = (0.0, 3.0)
 """How long after its beginning an attempt is under way, where nothing goes wrong."""
