@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test check format bench bench-peers picture ci system lock clean
+.PHONY: help setup demo serve test check format bench bench-peers soak picture ci system lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin
@@ -43,6 +43,9 @@ bench: setup ## measure firstry against the raw limit (BENCH_TENANTS=1000000: fu
 
 bench-peers: setup ## measure firstry beside other queues, each in an environment of its own
 	@PYTHONPATH=tests $(RUN)/python -m bench.peers
+
+soak: setup ## run the long sizes of every proof, about two hours (ARGS="postgres --minutes 10")
+	@$(RUN)/python tests/soak.py $(ARGS)
 
 picture: setup ## make the pictures in docs/images anew, in a real Chromium
 	@$(RUN)/pytest --quiet tests/browser -k "picture_of_the_readme or light_dark"

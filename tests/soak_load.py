@@ -34,8 +34,9 @@ WARM_UP_SAMPLES = 90
 """One a second, until the first sites are through their day and as many live as ever will."""
 GROWTH = 0.10
 SPARE_BYTES = 10_000_000
-SPARE_HANDLES = 16
-"""What a process may hold in the last third of its samples over the first: this much more."""
+SPARE_HANDLES = 40
+"""What a process may hold in its last third over the first. Its pools fill as they are needed, so
+a few handles more are no leak; one for each of thousands of calls would be."""
 MOST_THREADS = 80
 """The pools of a process are filled when they are first needed: 32 and 16, and a few more."""
 SHOWN = 20

@@ -87,7 +87,7 @@ FOLDERS = (
     _tests("network", 300),
     _tests("postgres", 500),
     _tests("interleaving", 180),
-    _tests("restart", 180),
+    _tests("restart", 400),
     _tests("scenario", 400),
     _tests("security", 300),
     _tests("report", 400),
@@ -103,7 +103,7 @@ FOLDERS = (
     ),
     _tests("sim", 240),
     _tests("crash", 600),
-    _tests("simulation", 600),
+    _tests("simulation", 900),
     replace(
         _tests("browser", 480), tool="chromium", remedy="install chromium (Debian: make system)"
     ),
