@@ -70,6 +70,11 @@ class Counters:
             ["status"],
             registry=registry,
         )
+        self._invalid = Counter(
+            "firstry_reports_invalid",
+            "Stored reports that this process did not show, because they no longer verify",
+            registry=registry,
+        )
         self._jira = Counter(
             "firstry_jira_requests",
             "Requests of this process to Jira",
@@ -101,6 +106,8 @@ class Counters:
             self._end(tenant, fields, "unsettled")
         elif event is Event.LEASE_EXPIRED:
             self._leases.inc()
+        elif event is Event.REPORT_INVALID:
+            self._invalid.inc()
         elif event is Event.INVOCATION_ANSWERED and fields.get("route") == "tick":
             self._tick(fields)
 
