@@ -39,8 +39,11 @@ def rows(place: Path) -> list[Row]:
     clock = HostClock()
     platform = Platform(random.Random(1))
     site = new_site(platform, random.Random(2), "bench")
-    with SimulatorServer(platform, [site], clock=clock.now) as simulator:
-        with (place / "idle.log").open("w") as log, redirect_stderr(log):
+    with (
+        (place / "idle.log").open("w") as log,
+        SimulatorServer(platform, [site], clock=clock.now) as simulator,
+    ):
+        with redirect_stderr(log):
             service = build_service(_settings(place, simulator), clock)
         app, close = build_web(service, with_remote=True)
         bare = _bare(platform, place / "bench.db")

@@ -57,7 +57,7 @@ class LogTelemetry:
         """See `ports.telemetry.Telemetry`. A line that cannot be written is lost, no work is."""
         if tenant is not None:
             fields["cloud_id"] = tenant.cloud_id
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # a closed stream is a ValueError
             self._logger.info(event.value, ts=iso(self._clock.now()), **fields)
 
 
