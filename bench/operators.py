@@ -27,7 +27,7 @@ from firstry.domain.record import (
     TenantRecord,
     ledgered,
 )
-from firstry.domain.settle import settle
+from firstry.domain.settle import Fenced, Settled, settle
 from firstry.domain.tenant import Tenant
 from firstry.insight.concern import concerns
 from firstry.insight.overview import overview
@@ -169,8 +169,8 @@ def _fail(store: SqliteStore, tenants: list[Tenant], at: datetime) -> None:
     held: Mapping[Tenant, Claim] = {t: c for t, c in begun.items() if isinstance(c, Claim)}
     error = Failed("JIRA_UNAVAILABLE", "Jira answered 503")
 
-    def settled(mine: Claim) -> Decide[object]:
-        return lambda record: settle(record, mine, error, at, POLICY)  # type: ignore[return-value]
+    def settled(mine: Claim) -> Decide[Settled | Fenced]:
+        return lambda record: settle(record, mine, error, at, POLICY)
 
     store.transact_many(NOW, {each: settled(mine) for each, mine in held.items()})
 

@@ -1,7 +1,9 @@
 """The endpoints that read. They change nothing, whoever calls them."""
 
 import json
+from collections.abc import Mapping
 
+from firstry.domain.canonical import Json
 from firstry.domain.errors import NoReport, NotFound
 from firstry.domain.filter_text import parse_filter, print_filter
 from firstry.domain.flag import Flag, Switch, all_flags
@@ -180,6 +182,6 @@ def _head(stored: StoredReport) -> ReportHead:
     )
 
 
-def _page(document: dict[str, object], following: str | None) -> Reply:
+def _page(document: Mapping[str, Json], following: str | None) -> Reply:
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
-    return Reply({**document, "next": following}, headers=headers)  # type: ignore[dict-item]
+    return Reply({**document, "next": following}, headers=headers)

@@ -7,6 +7,7 @@ the one dimension and its lower bound, then each element behind its length.
 """
 
 import struct
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,9 +47,9 @@ class _ColumnDumper(Dumper):
         header = _HEADER.pack(1, nulls > 0, self.element, len(obj), 1)
         return header + (_NULL * nulls if nulls == len(obj) else b"".join(self.pieces(obj)))
 
+    @abstractmethod
     def pieces(self, values: Column) -> Iterable[bytes]:
         """Return each value behind its length."""
-        raise NotImplementedError
 
 
 class _NumbersDumper(_ColumnDumper):
