@@ -28,7 +28,8 @@ from firstry.sim.platform import APP_ID, Platform
 from firstry.sim.platform_event import installed_event
 from firstry.sim.server import SimulatorServer
 from firstry.stores.clock import HostClock
-from firstry.wiring import build_service, build_web
+from firstry.wiring.service import build_service
+from firstry.wiring.web import build_web
 
 REQUESTS = 1500
 CONNECTIONS = 16

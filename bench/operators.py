@@ -36,7 +36,7 @@ from firstry.ports.insight import LineQuery
 from firstry.stores.clock import HostClock
 from firstry.stores.sql.sqlite.migration import upgrade
 from firstry.stores.sql.sqlite.store import SqliteStore
-from firstry.wiring import Operators, operators_of
+from firstry.wiring.operators import Operators, operators_of
 
 TENANTS = 100_000
 EVERY_FAILING = 20

@@ -89,7 +89,7 @@ def _memory(url: str) -> float:
     """Return the megabytes of a worker that has looked for work."""
     code = (
         "import resource, sys; from bench.ground import *; from bench.waiting import _pass;"
-        "import firstry.wiring, firstry.scheduler.worker;"
+        "import firstry.wiring.service, firstry.scheduler.worker;"
         "_pass(opened(sys.argv[1]));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -12,7 +12,8 @@ from starlette.routing import Route as WebRoute
 from docs.manifest import manifest
 from docs.manifest_rule import PATHS, Manifest, faults
 from docs.page import source_of
-from firstry.wiring import build_service, build_web
+from firstry.wiring.service import build_service
+from firstry.wiring.web import build_web
 from support.command import settings_of
 from support.service import SECRETS, StillClock
 

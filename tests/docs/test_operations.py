@@ -12,7 +12,7 @@ from firstry.domain.errors import FirstryError
 from firstry.domain.policy import DeferralKind
 from firstry.observe.log import FIELDS
 from firstry.ports.telemetry import Event
-from firstry.wiring import build_web
+from firstry.wiring.web import build_web
 
 PAGE = "docs/operations.md"
 CONSOLE_ONLY = {

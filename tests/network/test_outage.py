@@ -10,7 +10,7 @@ import pytest
 from firstry.sim.jira import JiraSite
 from firstry.sim.platform_key import KeyRing
 from firstry.web.remote.endpoint import THREADS
-from firstry.wiring import ATTEMPT_SLOTS
+from firstry.wiring.service import ATTEMPT_SLOTS
 from support.network_lane import Lane
 from support.postgres_message import Side
 from support.proxy import Fault, Point

@@ -23,7 +23,7 @@ from firstry.sim.platform_event import installed_event, upgraded_event
 from firstry.sim.platform_key import KeyRing
 from firstry.sim.server import SimulatorServer
 from firstry.stores.sql.postgres.store import PostgresStore
-from firstry.wiring import policy_of
+from firstry.wiring.policy import policy_of
 from support.call import INSTALL, TICK, UNINSTALL, UPGRADE, Door, Endpoint
 from support.command import PROGRAM, Ran, command, settings_of, shell
 from support.invariants import breaches_of, snapshot

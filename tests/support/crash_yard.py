@@ -51,7 +51,7 @@ PROCESSES.set_forkserver_preload(
         "firstry.sim.time",
         "firstry.stores.sql.postgres.store",
         "firstry.stores.sql.sqlite.store",
-        "firstry.wiring",
+        "firstry.wiring.service",
     ]
 )
 END_SECONDS = 15.0

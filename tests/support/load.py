@@ -23,7 +23,7 @@ from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform import Platform
 from firstry.sim.platform_key import KeyRing
 from firstry.sim.server import SimulatorServer
-from firstry.wiring import policy_of
+from firstry.wiring.policy import policy_of
 from support.command import settings_of
 from support.load_crowd import Crowd, Key, Pace
 from support.load_place import LoadedPlace

@@ -32,7 +32,10 @@ from firstry.sim.platform import APP_ID, Platform
 from firstry.sim.platform_event import installed_event
 from firstry.sim.platform_key import JSONObject, KeyRing
 from firstry.sim.server import SimulatorServer
-from firstry.wiring import ATTEMPT_SLOTS, Operators, Service, build_service, build_web, policy_of
+from firstry.wiring.operators import Operators
+from firstry.wiring.policy import policy_of
+from firstry.wiring.service import ATTEMPT_SLOTS, Service, build_service
+from firstry.wiring.web import build_web
 from support.call import INSTALL, TICK, Door
 from support.command import Ran, command, settings_of
 from support.database import Database

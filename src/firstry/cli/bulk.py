@@ -74,7 +74,8 @@ def act_on_many(context: typer.Context, act: BulkAct, many: Many, reason: str) -
     why = required_reason(reason)
     with opened_store() as (settings, store):
         from firstry.stores.place import clock_for
-        from firstry.wiring import operators_of, policy_of
+        from firstry.wiring.operators import operators_of
+        from firstry.wiring.policy import policy_of
 
         clock = clock_for(settings.database_url, store)
         parts = operators_of(store, clock, policy_of(settings)).bulk

@@ -17,7 +17,7 @@ from firstry.domain.tenant import Tenant
 from firstry.lifecycle.manual import request_report
 
 if TYPE_CHECKING:
-    from firstry.wiring import Service
+    from firstry.wiring.service import Service
 
 
 def generate(context: typer.Context, tenant: TenantId, reason: Reason) -> int:

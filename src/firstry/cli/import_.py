@@ -28,7 +28,7 @@ def import_file(
 ) -> None:
     """Import a dump of the predecessor's storage; what was done there is never made again."""
     from firstry.lifecycle.import_tenants import MANY_WRITERS, ONE_WRITER, import_dump
-    from firstry.wiring import policy_of
+    from firstry.wiring.policy import policy_of
 
     output: Output = context.obj
     now = HostClock().now()

@@ -33,7 +33,7 @@ def publish(
     """Print firstry-keys.json: the public half of every key that ever signed, and of the next."""
     from firstry.exports.file import write_whole
     from firstry.exports.key import FILE_NAME, published
-    from firstry.wiring import remember_signing_key
+    from firstry.wiring.service import remember_signing_key
 
     output: Output = context.obj
     with opened_store() as (settings, store):

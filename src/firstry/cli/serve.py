@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from firstry.ports.clock import Clock
-    from firstry.wiring import Service
+    from firstry.wiring.service import Service
 
 DEV_FOLDER = Path(".firstry")
 DEV_SIMULATOR = "127.0.0.1:8018"
@@ -50,7 +50,8 @@ def serve(
     ] = None,
 ) -> int:
     """Run the service until it is told to stop."""
-    from firstry.wiring import build_service, build_web
+    from firstry.wiring.service import build_service
+    from firstry.wiring.web import build_web
 
     settings = load(_dev_settings() if dev else None)
     require_for_serve(settings)

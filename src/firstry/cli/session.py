@@ -14,7 +14,7 @@ from firstry.ports.store import Store
 
 if TYPE_CHECKING:
     from firstry.stores.sql.store import SqlStore
-    from firstry.wiring import Service
+    from firstry.wiring.service import Service
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def opened_service() -> Iterator["Service"]:
     Needs the keys of the service that it stands in for: without them tokens do
     not open and reports are not signed.
     """
-    from firstry.wiring import build_service
+    from firstry.wiring.service import build_service
 
     settings = load()
     require_keys(settings)

@@ -61,7 +61,7 @@ def list_tenants(
         begin = Tenant.from_operator(after).cloud_id if after else None
         if wanted.conditions:
             from firstry.stores.sql.insight import SqlInsight
-            from firstry.wiring import policy_of
+            from firstry.wiring.policy import policy_of
 
             scene = scene_at(decided_at(settings, store), policy_of(settings))
             records = SqlInsight(store.database).tenants(wanted, scene, begin, limit)
@@ -97,7 +97,7 @@ def add(
     instant = parse_instant(installed_at)
     evidence = Installation(instant, InstallationSource.OPERATOR)
     with opened_store() as (settings, store):
-        from firstry.wiring import policy_of
+        from firstry.wiring.policy import policy_of
 
         now = decided_at(settings, store)
         if instant > now:
