@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench import bulk, drain, idle, operators, pdf, report, start, waiting
+from bench import bulk, drain, idle, operators, page, pdf, report, start, waiting
 from bench.ground import Ground, grounds
 from bench.row import Row
 
@@ -37,7 +37,8 @@ SUBJECTS: Mapping[str, Rows] = {
     "start": _once(start.rows),
     "report": _once(report.rows),
     "pdf": _once(pdf.rows),
-    "idle": _in_folder(idle.rows),
+    "page": _once(page.rows),
+    "idle": _of_each(idle.rows),
     "drain": _of_each(drain.rows),
     "bulk": _of_each(lambda ground: bulk.rows(ground.folder, ground.name, ground.fresh)),
     "waiting": _of_each(waiting.rows),

@@ -13,7 +13,9 @@ from firstry.sim.jira import JiraSite
 from firstry.sim.jira_content import FOUNDED, Content
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.jira_person import MY_PERMISSIONS
+from firstry.sim.platform_event import uninstall_event
 from firstry.sim.platform_key import KeyRing
+from support.call import UNINSTALL
 from support.forge_app import JiraPage, Service
 from support.jira_page import ADMIN, VIEWER, visit
 from support.service import World
@@ -109,6 +111,29 @@ def unknown(world: World) -> JiraSite:
     return site
 
 
+def without_token(world: World) -> JiraSite:
+    """Return a site that is due while the token of its installation has run out."""
+    site = installed(world)
+    world.clock.advance(hours=12, minutes=7)
+    return site
+
+
+def paused(world: World) -> JiraSite:
+    """Return a site with one report that the publisher has paused since."""
+    site = first_report(world)
+    pausing = world.command("tenants", "pause", site.cloud_id, "--reason", "case 17")
+    assert pausing.code == 0, pausing.err
+    return site
+
+
+def uninstalled(world: World) -> JiraSite:
+    """Return a site whose reports outlived the app there."""
+    site = both_reports(world)
+    event = uninstall_event(site)
+    assert world.door.invoke(site, UNINSTALL, event, at=world.now()).status == 200
+    return site
+
+
 def silent(world: World) -> JiraSite:
     """Return a site where Jira does not say who administers it."""
     site = both_reports(world)
@@ -122,6 +147,9 @@ SCENES = (
     Scene("generating", stuck, "A report is being made"),
     Scene("waiting", waiting, "A report waits for its next attempt"),
     Scene("failed", failed, "The last report could not be made", settings={"MAX_ATTEMPTS": "1"}),
+    Scene("waiting-for-token", without_token, "A report waits for Jira"),
+    Scene("paused", paused, "Reports are paused for this site"),
+    Scene("uninstalled", uninstalled, "The app was uninstalled from this site"),
     Scene("unknown-site", unknown, "This site is not known yet"),
     Scene("no-administrator", both_reports, "You cannot see this page", VIEWER),
     Scene("jira-silent", silent, "Nothing can be shown"),
