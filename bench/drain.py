@@ -1,5 +1,9 @@
-"""Drain prepared reports beside the raw limit (perf-1), alone and with others."""
+"""Drain prepared reports beside the raw limit (perf-1), alone and with others.
 
+`BENCH_JOBS` sets how many reports two and eight processes share.
+"""
+
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +17,7 @@ from bench.raw import raw_drain
 from bench.row import ROUNDS, Row, in_turn
 
 JOBS = 4_000
-MANY = 6_000
+MANY = int(os.environ.get("BENCH_JOBS", "6000"))
 WORKERS = 8
 LONG_WAIT = "100ms"
 GOALS = {"SQLite": 0.3, "PostgreSQL": 0.4}

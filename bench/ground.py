@@ -67,16 +67,16 @@ class Ground:
         url = self.fresh()
         store = opened(url)
         register(store, tenants)
-        if self.cluster is not None:
-            self._look_over(url)
+        self.look_over(url)
         try:
             yield url, store
         finally:
             store.close()
 
-    def _look_over(self, url: str) -> None:
-        """Count the rows, as the server's own housekeeping does within a minute."""
-        assert self.cluster is not None
+    def look_over(self, url: str) -> None:
+        """Count the rows, as PostgreSQL's own housekeeping does within a minute."""
+        if self.cluster is None:
+            return
         with self.cluster.connect(url.rpartition("/")[2]) as connection:
             connection.autocommit = True
             connection.execute("VACUUM ANALYZE")

@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstry.domain.canonical import canonical_bytes
+from firstry.domain.canonical import canonical_bytes, plain_bytes
 
 NUMBERS = st.one_of(
     st.integers(-(10**6), 10**6),
@@ -42,6 +42,9 @@ def either(encode: Any, value: Any) -> Any:
 def test_both_ways_write_the_same_bytes(value: Any) -> None:
     for each in (value, {"value": value}):
         assert either(canonical_bytes, each) == either(rfc8785.dumps, each)
+    for each in (value, {"value": value}):
+        if isinstance(each, dict):
+            assert either(plain_bytes, each) == either(rfc8785.dumps, each)
 
 
 @settings(max_examples=500, deadline=None)

@@ -7,12 +7,10 @@ lease, a worker that dies at any later point has spent its attempt and the next
 one waits as after a failure (I4, I6, I7).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from firstry.domain.cancel import cancelled, is_presumed_uninstalled, presumption_entry
 from firstry.domain.canonical import Json
-from firstry.domain.copy import replace
 from firstry.domain.due import Due, Quiet, Reason, decide, end_of, has_ends, switched_on
 from firstry.domain.instant import iso
 from firstry.domain.ledger import SCHEDULER, Entry, Head
@@ -20,9 +18,10 @@ from firstry.domain.milestone import Act, LastError, Milestone, State, require
 from firstry.domain.policy import Policy, Trigger, wait_after
 from firstry.domain.record import Change, TenantRecord, ledgered
 from firstry.domain.tenant import Tenant
+from firstry.domain.value import replace, value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Claim:
     """A worker's exclusive right to one attempt, until its lease runs out.
 

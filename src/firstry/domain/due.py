@@ -11,8 +11,10 @@ from enum import StrEnum
 from firstry.domain.cancel import REFUSALS_NEEDED, is_presumed_uninstalled
 from firstry.domain.flag import GENERATION, is_trigger_off
 from firstry.domain.milestone import Act, Milestone, State
+from firstry.domain.plan import is_planned_anew
 from firstry.domain.policy import CLOCK_TOLERANCE, MANUAL, SILENCE, TOKEN_MARGIN, Policy
 from firstry.domain.record import TenantRecord
+from firstry.domain.value import value
 
 
 class Reason(StrEnum):
@@ -33,7 +35,7 @@ class Reason(StrEnum):
     CLOCK_BEHIND = "CLOCK_BEHIND"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Due:
     """This milestone may be claimed now."""
 
@@ -64,7 +66,7 @@ def decide(record: TenantRecord | None, now: datetime, policy: Policy) -> Due | 
         for milestone in switched_on(record):
             if milestone.is_eligible(now) and end_of(milestone, now, policy) is None:
                 return Due(milestone)
-    passed = [m for m in record.milestones if m.due_at <= now]
+    passed = [m for m in record.milestones if m.due_at <= now and not is_planned_anew(record, m)]
     if not passed:
         return Quiet(Reason.NOT_DUE)
     if passed[-1].is_live() and is_trigger_off(record.switched_off, passed[-1].trigger):

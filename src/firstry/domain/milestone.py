@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from firstry.domain.policy import DeferralKind, Trigger
+from firstry.domain.value import value
 
 
 class State(StrEnum):
@@ -70,7 +71,7 @@ class LastError:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Milestone:
     """One (tenant, trigger, revision), as stored.
 

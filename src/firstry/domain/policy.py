@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import NewType
 
 Trigger = NewType("Trigger", str)
@@ -68,6 +69,8 @@ class Policy:
     catch_up: CatchUp = CatchUp.LATEST
     generation_timeout: timedelta = timedelta(seconds=120)
     lease: timedelta = timedelta(seconds=300)
+    retention: timedelta | None = timedelta(days=90)
+    """How long what a tenant told is kept after its uninstallation; None is for ever."""
 
     def attempts_allowed(self, trigger: Trigger) -> int:
         """Return how many attempts a milestone of `trigger` is charged at most."""
@@ -79,11 +82,12 @@ class Policy:
         Under `latest` that is when the next trigger is due; the last trigger's
         window never ends.
         """
-        ages = [age for _, age in self.triggers]
-        position = [name for name, _ in self.triggers].index(trigger)
-        if self.catch_up is CatchUp.ALL or position + 1 == len(ages):
-            return None
-        return installed_at + ages[position + 1]
+        for (name, _), (_, following_age) in pairwise(self.triggers):
+            if name == trigger:
+                return None if self.catch_up is CatchUp.ALL else installed_at + following_age
+        if trigger != self.triggers[-1][0]:
+            raise ValueError(f"{trigger} is no trigger of this policy")
+        return None
 
 
 def wait_after(attempt: int, waits: Sequence[timedelta] = WAITS) -> timedelta:

@@ -13,11 +13,11 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from firstry.domain.canonical import Json
-from firstry.domain.copy import replace
 from firstry.domain.ledger import Actor, Entry, Head, SealedEntry, seal
 from firstry.domain.milestone import Milestone
 from firstry.domain.policy import Trigger
 from firstry.domain.tenant import Tenant
+from firstry.domain.value import replace, value
 
 
 class InstallationSource(StrEnum):
@@ -30,7 +30,7 @@ class InstallationSource(StrEnum):
     """No evidence yet: the predecessor finished a trigger, and left nothing else (P8)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Installation:
     """The accepted evidence of an installation: the only source of due times (contract B).
 
@@ -68,6 +68,17 @@ class SealedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """The latest erasure of a tenant: when, and the sequence of the ledger entry that tells it.
+
+    Everything before that entry, and every report made until then, is without content.
+    """
+
+    at: datetime
+    sequence: int
+
+
+@value(frozen=True, slots=True)
 class TenantRecord:
     """One tenant with its milestones.
 
@@ -87,6 +98,7 @@ class TenantRecord:
     token_expires_at: datetime | None = None
     store_clock_at: datetime | None = None
     switched_off: frozenset[str] = frozenset()
+    erasure: Erasure | None = None
 
     def is_evidenced(self) -> bool:
         """Whether the installation is known, so that due times follow from it (contract B)."""
@@ -106,9 +118,15 @@ class TenantRecord:
 
     def with_milestone(self, changed: Milestone) -> "TenantRecord":
         """Return the record with `changed` in the place of its namesake, or added."""
-        others = tuple(m for m in self.milestones if m.key != changed.key)
-        ordered = sorted((*others, changed), key=lambda m: (m.due_at, m.key))
-        return replace(self, milestones=tuple(ordered))
+        kept = list(self.milestones)
+        for place, each in enumerate(kept):
+            if each.trigger == changed.trigger and each.revision == changed.revision:
+                kept[place] = changed
+                break
+        else:
+            kept.append(changed)
+        kept.sort(key=_by_due)
+        return replace(self, milestones=tuple(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +134,7 @@ class StoredReport:
     """A finished report: `body` is the canonical JSON, `digest` its SHA-256.
 
     `envelope` is the signature beside it, empty until it is signed; stores
-    refuse a report that is not.
+    refuse a report that is not. Both are empty once it was erased, at `erased_at`.
     """
 
     report_id: str
@@ -127,16 +145,18 @@ class StoredReport:
     digest: str
     body: bytes
     envelope: bytes = b""
+    erased_at: datetime | None = None
 
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Change(Generic[T]):
     """What a transaction is to write, and what its caller wants to know.
 
-    `after` None means: write nothing. `token` None means: leave the token.
+    `after` None means: write nothing. `token` None means: leave the token. With a
+    new `after.erasure` the store erases every report and all entries before it.
     """
 
     answer: T
@@ -172,3 +192,7 @@ def ledgered(
     """Return `after` with its head moved over `entries`, and the entries sealed."""
     sealed, head = seal(after.head, entries)
     return replace(after, head=head), sealed
+
+
+def _by_due(milestone: Milestone) -> tuple[datetime, Trigger, int]:
+    return (milestone.due_at, milestone.trigger, milestone.revision)

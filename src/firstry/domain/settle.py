@@ -12,16 +12,16 @@ from datetime import datetime
 from typing import assert_never
 
 from firstry.domain.claim import Claim, milestone_entry
-from firstry.domain.copy import replace
 from firstry.domain.instant import iso
 from firstry.domain.ledger import Entry
 from firstry.domain.milestone import Act, LastError, Milestone, State, require
 from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
 from firstry.domain.policy import DEFERRALS_BY_TURNS, DEFERRALS_IN_A_ROW, Policy, wait_after
 from firstry.domain.record import Change, TenantRecord, ledgered
+from firstry.domain.value import replace, value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settled:
     """The outcome is in the store; `milestone` is how it stands now."""
 

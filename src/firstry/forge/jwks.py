@@ -52,6 +52,8 @@ class KeySet:
             return found
         if found is None and self._is_known_unknown(kid, now):
             return None
+        if deadline <= now:
+            raise KeySetUnavailable("the platform's key set is not at hand")
         self._refresh(deadline, waits=found is None)
         if self._age(self._clock.monotonic()) > KEEP_SECONDS:
             raise KeySetUnavailable("the platform's key set could not be fetched")

@@ -11,6 +11,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jws
@@ -28,6 +29,7 @@ ISSUER = "forge/invocation-token"
 APP_ARI = "ari:cloud:ecosystem::app/"
 LEEWAY_SECONDS = 5
 MAX_TOKEN = 16 * 1024
+HEADERS = 64
 FORBIDDEN_HEADERS = ("jku", "jwk", "x5u", "x5c", "crit", "b64")
 MODULE_KEYS: Mapping[Route, frozenset[str]] = {
     Route.TICK: frozenset({"tick-endpoint", "hourly-tick"}),
@@ -42,6 +44,7 @@ FROM_A_PAGE = frozenset({Route.PAGE, Route.GADGET})
 """Routes that a person's browser calls: it has a principal and a user's token."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+_OPAQUE = re.compile(r"[A-Za-z0-9._~+/=-]{1,8192}")
 Claims = Mapping[str, Any]
 
 
@@ -80,22 +83,14 @@ class ForgeVerifier:
         )
 
     def _signed_claims(self, token: str, deadline: float) -> Claims:
-        header = _object_of(token.split(".")[0], "header")
-        if header.get("alg") != "RS256":
-            raise TokenInvalid("the token is not signed with RS256")
-        if any(name in header for name in FORBIDDEN_HEADERS):
-            raise TokenInvalid("the token's header names a key or an extension of its own")
-        kid = header.get("kid")
-        if not isinstance(kid, str) or not 0 < len(kid) <= 200:
-            raise TokenInvalid("the token names no key")
-        key = self.keys.key(kid, deadline)
+        key = self.keys.key(_kid_of(token.partition(".")[0]), deadline)
         if key is None:
             raise TokenInvalid("the token is signed with a key that the platform does not have")
         try:
-            jws.deserialize_compact(token, key, algorithms=["RS256"])
+            signed = jws.deserialize_compact(token, key, algorithms=["RS256"])
         except (JoseError, ValueError):
             raise TokenInvalid("the token's signature does not verify") from None
-        return _object_of(token.split(".")[1], "payload")
+        return _object_of(signed.payload, "payload")
 
     def _check_claims(self, claims: Claims, route: Route, now: datetime) -> None:
         if claims.get("iss") != ISSUER:
@@ -116,6 +111,8 @@ class ForgeVerifier:
     def _addresses(self, app: Claims) -> list[ApiAddress]:
         places = [app, *_contexts(app)]
         values = [place["apiBaseUrl"] for place in places if "apiBaseUrl" in place]
+        if values and all(value == values[0] for value in values):
+            del values[1:]  # the platform says the same one twice
         return [check_api_base_url(value, self.api_hosts, self.is_loopback) for value in values]
 
 
@@ -130,14 +127,39 @@ def _bearer(headers: Mapping[str, str]) -> str:
     return token
 
 
-def _object_of(segment: str, part: str) -> Claims:
+@lru_cache(HEADERS)
+def _kid_of(segment: str) -> str:
+    """Return the key that a token's header names, or raise TokenInvalid.
+
+    The platform writes one header for each of its keys, so few are ever read.
+    """
+    header = _object_of(_decoded(segment), "header")
+    if header.get("alg") != "RS256":
+        raise TokenInvalid("the token is not signed with RS256")
+    if any(name in header for name in FORBIDDEN_HEADERS):
+        raise TokenInvalid("the token's header names a key or an extension of its own")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= 200:
+        raise TokenInvalid("the token names no key")
+    return kid
+
+
+def _object_of(content: bytes | None, part: str) -> Claims:
     try:
-        content = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+        held = json.loads(content) if content is not None else None
     except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
+        held = None
+    if not isinstance(held, dict):
         raise TokenInvalid(f"the token's {part} is not a JSON object")
-    return content
+    return held
+
+
+def _decoded(segment: str) -> bytes | None:
+    """Return the bytes of a segment, or None if it is not base64url."""
+    try:
+        return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except ValueError:
+        return None
 
 
 def _check_times(claims: Claims, now: datetime) -> None:
@@ -192,7 +214,8 @@ def _system_token(headers: Mapping[str, str], addresses: list[ApiAddress]) -> Sy
     if not addresses or bearer is None:
         return None
     try:
-        expires_at = _object_of(bearer.partition(".")[2].partition(".")[0], "payload").get("exp")
+        payload = _decoded(bearer.partition(".")[2].partition(".")[0])
+        expires_at = _object_of(payload, "payload").get("exp")
     except TokenInvalid:
         return None
     if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
@@ -211,7 +234,7 @@ def _user_token(headers: Mapping[str, str], addresses: list[ApiAddress]) -> User
 def _opaque(headers: Mapping[str, str], name: str) -> str | None:
     """Return a token that is passed along unread, or None if it could not be a header's value."""
     bearer = headers.get(name, "").removeprefix("Bearer ")
-    return bearer if re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,8192}", bearer) else None
+    return bearer if _OPAQUE.fullmatch(bearer) else None
 
 
 def _is_principal(value: object) -> bool:

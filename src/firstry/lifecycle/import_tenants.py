@@ -45,9 +45,9 @@ class Pace:
 
 ONE_WRITER = Pace(1000, 1)
 """For a store with one writer, which waits for its disk at the end of every transaction."""
-MANY_WRITERS = Pace(100, 2)
+MANY_WRITERS = Pace(500, 2)
 """For a database server, which works on one transaction while the next is made ready; it
-looks through the names of a transaction for every row, so the transactions are small."""
+looks through the names of a transaction for every row, so the transactions are not too large."""
 
 
 @dataclass(frozen=True, slots=True)

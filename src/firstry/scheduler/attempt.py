@@ -36,6 +36,7 @@ from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.signer import Signer
 from firstry.ports.store import PAGE_LIMIT, Store
 from firstry.ports.telemetry import Event, Telemetry
+from firstry.ports.trace import Step, note, span
 from firstry.scheduler.settler import Settle
 
 SETTLE_TRIES = 5
@@ -63,10 +64,11 @@ def begin(parts: Parts, tenant: Tenant, now: datetime) -> Claim | Quiet:
     a crash, its backoff is set, and the error goes up. It is never tried again
     here, for that would spend a second attempt.
     """
-    return report_claim(
-        parts,
-        parts.store.transact(tenant, now, lambda record: claim(record, now, parts.policy)),
-    )
+    with span(Step.CLAIM, tenant):
+        return report_claim(
+            parts,
+            parts.store.transact(tenant, now, lambda record: claim(record, now, parts.policy)),
+        )
 
 
 def begin_many(parts: Parts, tenants: Sequence[Tenant], now: datetime) -> list[Claim]:
@@ -80,7 +82,8 @@ def begin_many(parts: Parts, tenants: Sequence[Tenant], now: datetime) -> list[C
         return claim(record, now, parts.policy)
 
     work = dict.fromkeys(tenants, decide)
-    begun = parts.store.transact_many(now, work, skip_locked=True).values()
+    with span(Step.CLAIM, count=len(work)):
+        begun = parts.store.transact_many(now, work, skip_locked=True).values()
     told = [report_claim(parts, each) for each in begun]
     return [each for each in told if isinstance(each, Claim)]
 
@@ -100,32 +103,37 @@ def perform(parts: Parts, held: Claim) -> Settled | Fenced:
     Raises StoreUnavailable if the outcome could not be stored; then the lease
     runs out and the attempt counts as crashed.
     """
-    reach(Failpoint.ATTEMPT_CLAIMED)
-    outcome = _work(parts, held)
-    reach(Failpoint.ATTEMPT_GENERATED)
-    try:
-        settled = _settle(parts, held, outcome)
-    except FirstryError as error:
-        parts.telemetry.emit(
-            Event.ATTEMPT_UNSETTLED, held.tenant, error_code=error.code, **_named(held)
-        )
-        raise
-    reach(Failpoint.ATTEMPT_SETTLED)
-    _report_end(parts, held, settled)
-    return settled
+    with span(Step.ATTEMPT, held.tenant, **_named(held)):
+        reach(Failpoint.ATTEMPT_CLAIMED)
+        outcome = _work(parts, held)
+        reach(Failpoint.ATTEMPT_GENERATED)
+        try:
+            with span(Step.SETTLE):
+                settled = _settle(parts, held, outcome)
+        except FirstryError as error:
+            parts.telemetry.emit(
+                Event.ATTEMPT_UNSETTLED, held.tenant, error_code=error.code, **_named(held)
+            )
+            raise
+        reach(Failpoint.ATTEMPT_SETTLED)
+        _report_end(parts, held, settled)
+        return settled
 
 
 def _report_end(parts: Parts, held: Claim, settled: Settled | Fenced) -> None:
     """Tell telemetry how an attempt ended, as it is stored."""
     if isinstance(settled, Fenced):
+        note(outcome="FENCED")
         parts.telemetry.emit(Event.ATTEMPT_FENCED, held.tenant, **_named(held))
         return
     error = settled.milestone.last_error if settled.act is Act.FAIL else None
+    code = error.code if error is not None else None
+    note(outcome=settled.act.value, error_code=code)
     parts.telemetry.emit(
         Event.ATTEMPT_SETTLED,
         held.tenant,
         outcome=settled.act.value,
-        error_code=error.code if error is not None else None,
+        error_code=code,
         **_named(held),
     )
 
@@ -147,8 +155,9 @@ def _work(parts: Parts, held: Claim) -> Outcome:
 
 def _judge(parts: Parts, held: Claim, collected: Collected) -> Outcome:
     if isinstance(collected, Evidence):
-        report = generate(held, collected, _earlier(parts, held))
-        signed = replace(report, envelope=parts.signer.sign(report, held.head))
+        with span(Step.GENERATE):
+            report = generate(held, collected, _earlier(parts, held))
+            signed = replace(report, envelope=parts.signer.sign(report, held.head))
         return Completed(signed, tuple(reading.entry() for reading in collected.readings()))
     if isinstance(collected, TokenRefused):
         return Deferred(DeferralKind.TOKEN, "Jira refused the app's token")

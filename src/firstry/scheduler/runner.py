@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet
 from firstry.domain.settle import Fenced, Settled
+from firstry.ports.trace import carried
 from firstry.scheduler.attempt import Parts, perform
 
 
@@ -81,6 +82,6 @@ class Runner:
         self._threads.shutdown(wait=True)
 
     def _run(self, claim: Claim) -> Running:
-        settled = self._threads.submit(perform, self._parts, claim)
+        settled = self._threads.submit(carried(perform), self._parts, claim)
         settled.add_done_callback(lambda _: self._free.release())
         return Running(claim, settled)

@@ -9,12 +9,24 @@ from datetime import datetime
 
 from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet
+from firstry.domain.policy import Policy
 from firstry.domain.record import Change, TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.domain.wake import outlives, wake
 from firstry.ports.failpoint import Failpoint, reach
+from firstry.ports.trace import Step, span
 from firstry.ports.vault import SystemToken, Vault
 from firstry.scheduler.attempt import Parts, report_claim
+
+
+def idle(
+    record: TenantRecord | None, token: SystemToken | None, now: datetime, policy: Policy
+) -> Quiet | None:
+    """Return how a tick ends that has nothing to write, None for every other one."""
+    if token is not None and record is not None and outlives(token.expires_at, record):
+        return None
+    looked = wake(record, None, now, policy)
+    return looked.answer if isinstance(looked.answer, Quiet) and looked.after is None else None
 
 
 def tick(
@@ -38,4 +50,5 @@ def tick(
     looked = woken(record)
     if looked.after is None:
         return looked.answer
-    return report_claim(parts, parts.store.transact(tenant, now, woken))
+    with span(Step.CLAIM, tenant):
+        return report_claim(parts, parts.store.transact(tenant, now, woken))

@@ -18,6 +18,7 @@ from firstry.domain.due import due_query
 from firstry.domain.errors import Defect, FirstryError
 from firstry.domain.tenant import Tenant
 from firstry.ports.telemetry import Event
+from firstry.ports.trace import Step, span
 from firstry.scheduler.attempt import Parts, begin, begin_many
 from firstry.scheduler.runner import Busy, Runner, Running
 
@@ -38,7 +39,8 @@ def run_pass(parts: Parts, runner: Runner) -> list[Running]:
     """
     if parts.evidence.held_until(parts.clock.now()) is not None:
         return []
-    return _start_each(parts, runner, _due(parts), 0.0)
+    tenants = _due(parts)
+    return _start_each(parts, runner, tenants, 0.0) if tenants else []
 
 
 def run_once(parts: Parts, runner: Runner) -> list[Running]:
@@ -114,11 +116,12 @@ def _start_each(
         return _begin(parts, taken, parts.clock.now())
 
     started: list[Running] = []
-    while left:
-        runs = runner.start_many(claims, len(left), wait_seconds)
-        if isinstance(runs, Busy):
-            break
-        started += runs
+    with span(Step.WORK, count=len(left)):
+        while left:
+            runs = runner.start_many(claims, len(left), wait_seconds)
+            if isinstance(runs, Busy):
+                break
+            started += runs
     return started
 
 

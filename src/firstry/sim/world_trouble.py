@@ -54,7 +54,7 @@ class Trouble:
         """Note the first of each kind. The hours are means of an exponential distribution."""
         self._ambushes = self._rng.choice(AMBUSHES)
         kinds = (
-            (self._site_fault, 1.7),
+            (self._site_fault, 1.3),
             (self._store_down, 7.0),
             (self._key_set_down, 12.0),
             (self._clock_jumps, 6.5),

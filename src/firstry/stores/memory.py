@@ -11,11 +11,18 @@ from datetime import datetime
 
 from firstry.domain.due import DueQuery
 from firstry.domain.errors import Defect
-from firstry.domain.ledger import SealedEntry
+from firstry.domain.ledger import SealedEntry, erased_entry
 from firstry.domain.milestone import Milestone
 from firstry.domain.policy import MANUAL, DeferralKind
 from firstry.domain.public_key import PublicKey, refuse_other
-from firstry.domain.record import Change, Decide, SealedToken, StoredReport, TenantRecord
+from firstry.domain.record import (
+    Change,
+    Decide,
+    Erasure,
+    SealedToken,
+    StoredReport,
+    TenantRecord,
+)
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.store import PAGE_LIMIT, ReportHead, T, in_order
 from firstry.stores.rule import refuse_faults
@@ -41,6 +48,13 @@ class MemoryStore:
     def read(self, tenant: Tenant) -> TenantRecord | None:
         with self._lock:
             return self._record(tenant)
+
+    def read_many(
+        self, tenants: Sequence[Tenant], *, at_once: bool = False
+    ) -> Mapping[Tenant, TenantRecord]:
+        with self._lock:
+            found = {tenant: self._record(tenant) for tenant in tenants}
+        return {tenant: record for tenant, record in found.items() if record is not None}
 
     def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
         return self.transact_many(now, {tenant: decide})[tenant]
@@ -136,7 +150,7 @@ class MemoryStore:
 
     def _write(self, after: TenantRecord, change: Change[T]) -> None:
         kept = self._tenants.setdefault(after.tenant.cloud_id, _Kept(after))
-        kept.record = after
+        before, kept.record = kept.record, after
         kept.entries += change.entries
         if change.token is not None:
             kept.token = change.token
@@ -144,6 +158,19 @@ class MemoryStore:
             kept.token = None
         if change.report is not None:
             self._reports[change.report.report_id] = change.report
+        if after.erasure is not None and after.erasure != before.erasure:
+            self._erase(kept, after.erasure)
+
+    def _erase(self, kept: _Kept, erasure: Erasure) -> None:
+        """Take away what reports and earlier entries say, and keep that they were."""
+        kept.entries = [
+            erased_entry(each) if each.sequence < erasure.sequence else each
+            for each in kept.entries
+        ]
+        for each in self._reports.values():
+            if each.tenant == kept.record.tenant and each.erased_at is None:
+                erased = replace(each, body=b"", envelope=b"", erased_at=erasure.at)
+                self._reports[each.report_id] = erased
 
 
 def _lives(token: SealedToken | None, until: datetime) -> bool:
@@ -173,4 +200,5 @@ def _head_of(report: StoredReport) -> ReportHead:
         report.revision,
         report.generated_at,
         report.digest,
+        report.erased_at,
     )

@@ -4,16 +4,19 @@ SQLite is created and migrated by whoever comes first; PostgreSQL is migrated by
 `firstry db upgrade` alone, and a schema that is not at head is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstry.domain.errors import SettingInvalid
+from firstry.domain.errors import EraseNotAllowed, SettingInvalid
 from firstry.ports.clock import Clock
 from firstry.stores.clock import HostClock
 from firstry.stores.sql.store import SqlStore
 
 SQLITE = "sqlite:///"
+ERASE_SECONDS = 60.0
+"""How long a statement of an erasure may take: a ledger can be long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,11 @@ class Place:
         """The SQLite file."""
         return Path(self.url.removeprefix(SQLITE))
 
-    def upgrade(self, service_url: str | None = None) -> list[str]:
+    def upgrade(self, service_url: str | None = None, erase_url: str | None = None) -> list[str]:
         """Bring the schema to head; return the names of the steps applied.
 
-        `service_url` is the one that services connect with, if it is another.
+        `service_url` is the one that services connect with, if it is another;
+        `erase_url` the one to erase with, if there is one.
         """
         if self.is_sqlite:
             from firstry.stores.sql.sqlite.migration import upgrade
@@ -45,7 +49,11 @@ class Place:
         from firstry.stores.sql.postgres.migration import role_of
         from firstry.stores.sql.postgres.migration import upgrade as upgrade_postgres
 
-        return upgrade_postgres(self.url, service_role=role_of(service_url or self.url))
+        return upgrade_postgres(
+            self.url,
+            service_role=role_of(service_url or self.url),
+            erase_role=role_of(erase_url) if erase_url is not None else None,
+        )
 
     def open(self, answer_seconds: float | None = None) -> SqlStore:
         """Return the store, checked, or raise.
@@ -85,6 +93,22 @@ def open_store(url: str, answer_seconds: float | None = None) -> SqlStore:
     if place.is_sqlite:
         place.upgrade()
     return place.open(answer_seconds)
+
+
+@contextmanager
+def open_eraser(url: str) -> Iterator[SqlStore]:
+    """Lend the store that `url` names to erase with, or raise EraseNotAllowed."""
+    store = open_store(url, ERASE_SECONDS)
+    try:
+        if not store.database.may_erase():
+            raise EraseNotAllowed(
+                "the database role may not erase",
+                "set FIRSTRY_ERASE_DATABASE_URL to connect as a member of firstry_eraser, "
+                "which `firstry db upgrade` makes",
+            )
+        yield store
+    finally:
+        store.close()
 
 
 def clock_for(url: str, store: SqlStore) -> Clock:

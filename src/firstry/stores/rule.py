@@ -4,10 +4,12 @@ Said here in Python for the memory store. The SQL stores hold the same by
 constraints and triggers; the conformance suite sends every fault to all of them.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from firstry.domain.errors import Defect
-from firstry.domain.ledger import SealedEntry
+from firstry.domain.ledger import ERASED, SealedEntry
 from firstry.domain.milestone import LIVE, Milestone, State
 from firstry.domain.record import InstallationSource, StoredReport, TenantRecord
 
@@ -22,14 +24,20 @@ def refuse_faults(
     if before is not None:
         _refuse_tenant(before, after)
     first = before.head.sequence + 1 if before is not None else 1
-    has_gap = any(entry.sequence != place for place, entry in enumerate(entries, first))
+    sealed = list(entries)
+    has_gap = any(entry.sequence != place for place, entry in enumerate(sealed, first))
     _demand(not has_gap, "a ledger has no gap")
+    is_erasing = before is not None and after.erasure != before.erasure
+    if is_erasing:
+        _refuse_erasure(after, sealed)
     completed = []
     for new in after.milestones:
         old = before.milestone(*new.key) if before is not None else None
         _refuse_shape(new)
         if old is None:
             _refuse_beginning(new, after.installation.source)
+        elif is_erasing and old.state not in LIVE:
+            _demand(new == replace(old, last_error=None), "a finished milestone never changes")
         elif new != old:
             _refuse_step(old, new)
             completed += [new] if new.state is State.COMPLETED else []
@@ -48,6 +56,12 @@ def _refuse_tenant(before: TenantRecord, after: TenantRecord) -> None:
     _demand(is_same or is_first, "the first installation evidence stays")
     rises = after.head.sequence > before.head.sequence or after.head == before.head
     _demand(rises, "a ledger head never falls")
+
+
+def _refuse_erasure(after: TenantRecord, entries: Sequence[SealedEntry]) -> None:
+    last = json.loads(entries[-1].body).get("kind") if entries else None
+    told = after.erasure is not None and after.erasure.sequence == after.head.sequence
+    _demand(told and last == ERASED, "an erasure is told by the last ledger entry")
 
 
 def _refuse_shape(new: Milestone) -> None:

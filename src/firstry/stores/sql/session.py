@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from firstry.domain.errors import Defect, StoreUnavailable
 from firstry.domain.tenant import Tenant
+from firstry.ports.vital import PoolUse
+from firstry.stores.sql.migration import Engine
 
 Row = Mapping[str, Any]
 Values = Mapping[str, Any]
@@ -28,14 +30,14 @@ class Again(StoreUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement, run for each row of values.
+    """One statement, run for each row of values: by name, or in the order of first naming.
 
     A guarded step meets exactly one stored row for each row of values, or the
     whole transaction is refused.
     """
 
     sql: str
-    rows: Sequence[Values]
+    rows: Sequence[Values | tuple[Any, ...]]
     is_guarded: bool = True
 
     def refuse_unless(self, changed: int) -> None:
@@ -48,7 +50,7 @@ class Session(Protocol):
     """One open transaction that holds its tenants. Left without a commit, it is rolled back."""
 
     @property
-    def records(self) -> Sequence[Row]:
+    def records(self) -> Sequence[tuple[Any, ...]]:
         """The rows of READ_TENANT of every tenant that was locked, in cloudId order."""
         ...
 
@@ -91,13 +93,44 @@ class Database(Protocol):
         """
         ...
 
+    def read_tenants(self, tenants: Sequence[Tenant], *, at_once: bool) -> list[tuple[Any, ...]]:
+        """Return the columns of READ_TENANT of each; `at_once` as in `Store.read_many`."""
+        ...
+
     @contextmanager
-    def writing(self, tenants: Sequence[Tenant], *, skip_locked: bool) -> Iterator[Session]:
-        """Begin a transaction that locks and reads `tenants`, which are in cloudId order."""
+    def writing(
+        self, tenants: Sequence[Tenant], *, skip_locked: bool, now: datetime | None = None
+    ) -> Iterator[Session]:
+        """Begin a transaction that locks and reads `tenants`, which are in cloudId order.
+
+        With `skip_locked`, those are left out that another transaction holds, and those that
+        are claimed and have nothing else due at `now`: their settles are not to wait.
+        """
+        ...
+
+    def may_erase(self) -> bool:
+        """Whether who is connected has the right to erase."""
+        ...
+
+    def scrub(self) -> None:
+        """Leave nothing of what was erased beside the rows, as far as it can be done at once."""
         ...
 
     def check(self) -> None:
         """Return if the database has the schema that this code needs and can be written."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """Which schema it has."""
+        ...
+
+    def product(self) -> str:
+        """Return the name and the version of the database that answers."""
+        ...
+
+    def pool_use(self) -> PoolUse:
+        """Return how this process's connections are used."""
         ...
 
     def close(self) -> None:

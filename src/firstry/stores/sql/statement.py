@@ -4,10 +4,12 @@ Few tenants have a switch that is off, so each statement asks once whether there
 any at all before it looks for those of each tenant.
 """
 
+import re
+
 _RECORD = """
 SELECT t.cloud_id, t.installed_at, t.source, t.installation_id, t.app_version,
        t.reinstalled_at, t.paused_at, t.uninstalled_at, t.last_tick_at,
-       t.head_sequence, t.head_hash,
+       t.head_sequence, t.head_hash, t.erased_at, t.erased_sequence,
        k.expires_at AS token_expires_at,
        (SELECT high_water_at FROM store_clock) AS store_clock_at,
        CASE WHEN EXISTS (SELECT 1 FROM flag WHERE is_on = 0) THEN
@@ -106,13 +108,13 @@ WHERE cloud_id = :cloud_id AND head_sequence = :expected_sequence
 """UPDATE_TENANT where nothing but the ledger has changed, as with every claim and settle."""
 
 INSERT_MILESTONE = """
-INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at, due_at,
-    window_end_at, next_due, attempts, starts, fence, lease_until, deferral_kind, deferrals,
-    settled_fence, settled_as, error_code, error_message, error_at, error_attempt, imported_at)
-VALUES (:cloud_id, :trigger_name, :revision, :state, :installed_at, :due_at,
-    :window_end_at, :next_due, :attempts, :starts, :fence, :lease_until, :deferral_kind, :deferrals,
-    :settled_fence, :settled_as, :error_code, :error_message, :error_at, :error_attempt,
-    :imported_at)
+INSERT INTO milestone (cloud_id, trigger_name, revision, installed_at, due_at, imported_at,
+    state, window_end_at, next_due, attempts, starts, fence, lease_until, deferral_kind,
+    deferrals, settled_fence, settled_as, error_code, error_message, error_at, error_attempt)
+VALUES (:cloud_id, :trigger_name, :revision, :installed_at, :due_at, :imported_at,
+    :state, :window_end_at, :next_due, :attempts, :starts, :fence, :lease_until, :deferral_kind,
+    :deferrals, :settled_fence, :settled_as, :error_code, :error_message, :error_at,
+    :error_attempt)
 """
 
 UPDATE_MILESTONE = """
@@ -156,11 +158,12 @@ READ_CLOCK = "SELECT high_water_at FROM store_clock"
 READ_STORE_ID = "SELECT store_id FROM store_clock"
 
 READ_REPORT = """
-SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest, body, envelope
+SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest, body, envelope,
+       erased_at
 FROM report WHERE report_id = :report_id
 """
 LIST_REPORTS = """
-SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest
+SELECT report_id, cloud_id, trigger_name, revision, generated_at, digest, erased_at
 FROM report
 WHERE (CAST(:after AS TEXT) IS NULL OR report_id > :after)
   AND (CAST(:cloud_id AS TEXT) IS NULL OR cloud_id = :cloud_id)
@@ -174,6 +177,11 @@ LIST_SIGNING_KEYS = """
 SELECT key_id, point, first_used_at FROM signing_key ORDER BY first_used_at, key_id
 """
 LIST_ENTRIES = """
-SELECT sequence, body, hash FROM ledger
+SELECT sequence, body, hash, erased_hash FROM ledger
 WHERE cloud_id = :cloud_id AND sequence > :after ORDER BY sequence LIMIT :limit
 """
+
+
+def named_by(sql: str) -> list[str]:
+    """Return the names that a statement binds, in the order in which it names them first."""
+    return list(dict.fromkeys(re.findall(r"(?<!:):([a-z_]+)", sql)))

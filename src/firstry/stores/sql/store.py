@@ -18,8 +18,9 @@ from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.store import PAGE_LIMIT, ReportHead, T, in_order
 from firstry.stores.sql import row, statement
+from firstry.stores.sql.record_row import records_from, records_of
 from firstry.stores.sql.session import Again, Database, Row, Step, Values
-from firstry.stores.sql.write import steps_of
+from firstry.stores.sql.write import is_erasing, steps_of
 
 
 class SqlStore:
@@ -30,7 +31,13 @@ class SqlStore:
 
     def read(self, tenant: Tenant) -> TenantRecord | None:
         found = self._rows((tenant,), statement.READ_TENANT, {"cloud_id": tenant.cloud_id})
-        return row.records_from(found)[0] if found else None
+        return records_from(found)[0] if found else None
+
+    def read_many(
+        self, tenants: Sequence[Tenant], *, at_once: bool = False
+    ) -> Mapping[Tenant, TenantRecord]:
+        found = self.database.read_tenants(tenants, at_once=at_once)
+        return {record.tenant: record for record in records_of(found)}
 
     def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
         return self.transact_many(now, {tenant: decide})[tenant]
@@ -56,7 +63,7 @@ class SqlStore:
 
     def tenants(self, after: CloudId | None, limit: int) -> Sequence[TenantRecord]:
         values = {"after": after, "limit": min(limit, PAGE_LIMIT)}
-        return row.records_from(self._rows(None, statement.LIST_TENANTS, values))
+        return records_from(self._rows(None, statement.LIST_TENANTS, values))
 
     def report(self, report_id: str) -> StoredReport | None:
         found = self._rows(None, statement.READ_REPORT, {"report_id": report_id})
@@ -73,10 +80,7 @@ class SqlStore:
 
     def entries(self, tenant: Tenant, after: int, limit: int) -> Sequence[SealedEntry]:
         values = {"cloud_id": tenant.cloud_id, "after": after, "limit": min(limit, PAGE_LIMIT)}
-        return [
-            SealedEntry(r["sequence"], r["body"], r["hash"])
-            for r in self._rows((tenant,), statement.LIST_ENTRIES, values)
-        ]
+        return [row.entry_from(r) for r in self._rows((tenant,), statement.LIST_ENTRIES, values)]
 
     def remember(self, key: PublicKey) -> None:
         put = Step(statement.PUT_SIGNING_KEY, [row.public_key_values(key)], is_guarded=False)
@@ -101,24 +105,30 @@ class SqlStore:
     def _transact(
         self, now: datetime, work: Mapping[Tenant, Decide[T]], skip_locked: bool
     ) -> dict[Tenant, T]:
-        with self.database.writing(in_order(work), skip_locked=skip_locked) as session:
+        with self.database.writing(in_order(work), skip_locked=skip_locked, now=now) as session:
             reach(Failpoint.TRANSACTION_BEGUN)
-            before = {record.tenant: record for record in row.records_from(session.records)}
-            changes = {each: work[each](before.get(each)) for each in session.locked}
+            known = {each.tenant.cloud_id: each for each in records_of(session.records)}
+            before = [known.get(each.cloud_id) for each in session.locked]
+            changes = [work[each](old) for each, old in zip(session.locked, before, strict=True)]
             reach(Failpoint.TRANSACTION_DECIDED)
-            answers = {tenant: change.answer for tenant, change in changes.items()}
-            facts, ends = steps_of(before, changes)
+            answers = {
+                each: change.answer for each, change in zip(session.locked, changes, strict=True)
+            }
+            written = list(zip(before, changes, strict=True))
+            facts, ends = steps_of(written)
             if not facts and not ends:
                 return answers
             session.write(facts)
             reach(Failpoint.TRANSACTION_HALF_WRITTEN)
             session.write(ends)
             session.move_clock(now)
-            if any(has_become_due(before.get(t), c.after, now) for t, c in changes.items()):
+            if any(has_become_due(old, change.after, now) for old, change in written):
                 session.ring()
             reach(Failpoint.TRANSACTION_WRITTEN)
             session.commit()
         reach(Failpoint.TRANSACTION_COMMITTED)
+        if any(is_erasing(old, change.after) for old, change in written):
+            self.database.scrub()
         return answers
 
     def _rows(self, tenants: Sequence[Tenant] | None, sql: str, values: Values) -> list[Row]:

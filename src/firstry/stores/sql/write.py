@@ -4,43 +4,47 @@ Report and marker stand before the milestone that needs them. Rows of one kind
 go together, so a batch costs as many statements as a single change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from firstry.domain.instant import to_milliseconds
 from firstry.domain.milestone import Milestone, State
 from firstry.domain.record import Change, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import Tenant
-from firstry.stores.sql import row, statement
+from firstry.stores.sql import erase_statement, row, statement
 from firstry.stores.sql.session import Step
 
-_Rows = list[row.Values]
+Written = tuple[TenantRecord | None, Change[Any]]
+"""A tenant as it was read, and the change that was decided on."""
 
 
-def steps_of(
-    before: Mapping[Tenant, TenantRecord], changes: Mapping[Tenant, Change[Any]]
-) -> tuple[list[Step], list[Step]]:
+def steps_of(written: Iterable[Written]) -> tuple[list[Step], list[Step]]:
     """Return what the changes write: first all facts, then the markers and milestones."""
     batch = _Batch()
-    for tenant, change in changes.items():
+    for before, change in written:
         if change.after is not None:
-            batch.add(before.get(tenant), change.after, change)
+            batch.add(before, change.after, change)
     return batch.facts(), batch.ends()
+
+
+def is_erasing(before: TenantRecord | None, after: TenantRecord | None) -> bool:
+    """Whether going from `before` to `after` erases the tenant."""
+    return after is not None and before is not None and after.erasure != before.erasure
 
 
 @dataclass(slots=True)
 class _Batch:
-    new_tenants: _Rows = field(default_factory=list)
-    tenants: _Rows = field(default_factory=list)
-    heads: _Rows = field(default_factory=list)
-    tokens: _Rows = field(default_factory=list)
-    dropped_tokens: _Rows = field(default_factory=list)
-    entries: _Rows = field(default_factory=list)
-    reports: _Rows = field(default_factory=list)
-    new_milestones: _Rows = field(default_factory=list)
-    markers: _Rows = field(default_factory=list)
-    milestones: _Rows = field(default_factory=list)
+    new_tenants: list[row.Bound] = field(default_factory=list)
+    tenants: list[row.Bound] = field(default_factory=list)
+    heads: list[row.Bound] = field(default_factory=list)
+    tokens: list[row.Bound] = field(default_factory=list)
+    dropped_tokens: list[row.Values] = field(default_factory=list)
+    entries: list[row.Bound] = field(default_factory=list)
+    reports: list[row.Bound] = field(default_factory=list)
+    new_milestones: list[row.Bound] = field(default_factory=list)
+    markers: list[row.Bound] = field(default_factory=list)
+    milestones: list[row.Bound] = field(default_factory=list)
+    erasures: list[row.Values] = field(default_factory=list)
 
     def facts(self) -> list[Step]:
         """Return the steps that no other row depends on being there first."""
@@ -58,6 +62,10 @@ class _Batch:
     def ends(self) -> list[Step]:
         """Return the steps that make the facts count."""
         return _steps(
+            (erase_statement.ERASE_TENANT, self.erasures, True),
+            (erase_statement.ERASE_REPORTS, self.erasures, False),
+            (erase_statement.ERASE_ENTRIES, self.erasures, False),
+            (erase_statement.ERASE_SWITCHES, self.erasures, False),
             (statement.INSERT_MARKER, self.markers, True),
             (statement.UPDATE_MILESTONE, self.milestones, True),
         )
@@ -69,20 +77,20 @@ class _Batch:
         self.entries += [row.entry_values(after.tenant, each) for each in change.entries]
         if change.report is not None:
             self.reports.append(row.report_values(change.report))
+        if after.erasure is not None and is_erasing(before, after):
+            self.erasures.append(row.erasure_values(after.tenant, after.erasure))
         for milestone in after.milestones:
-            old = before.milestone(*milestone.key) if before else None
-            if milestone != old:
+            old = before.milestone(milestone.trigger, milestone.revision) if before else None
+            if milestone is not old and milestone != old:
                 self._add_milestone(after.tenant, old, milestone, change.report)
 
     def _add_tenant(self, before: TenantRecord | None, after: TenantRecord) -> None:
         if before is None:
             self.new_tenants.append(row.tenant_values(after))
-            return
-        expected = {"expected_sequence": before.head.sequence}
-        if not row.is_same_but_head(before, after):
-            self.tenants.append(row.tenant_values(after) | expected)
+        elif not row.is_same_but_head(before, after):
+            self.tenants.append(row.tenant_changes(before, after))
         elif before.head != after.head:
-            self.heads.append(row.head_values(after) | expected)
+            self.heads.append(row.head_changes(before, after))
 
     def _add_token(
         self, before: TenantRecord | None, after: TenantRecord, token: SealedToken | None
@@ -95,16 +103,13 @@ class _Batch:
     def _add_milestone(
         self, tenant: Tenant, old: Milestone | None, new: Milestone, report: StoredReport | None
     ) -> None:
-        values = row.milestone_values(tenant, new)
         if old is None:
-            self.new_milestones.append(values)
+            self.new_milestones.append(row.milestone_values(tenant, new))
             return
         if new.state is State.COMPLETED and report is not None and new.completed_at is not None:
-            completed_at = to_milliseconds(new.completed_at)
-            self.markers.append(row.report_values(report) | {"completed_at": completed_at})
-        expected = {"expected_state": old.state.value, "expected_fence": old.fence}
-        self.milestones.append(values | expected)
+            self.markers.append(row.marker_values(report, new.completed_at))
+        self.milestones.append(row.milestone_changes(tenant, old, new))
 
 
-def _steps(*steps: tuple[str, _Rows, bool]) -> list[Step]:
+def _steps(*steps: tuple[str, Sequence[row.Values | row.Bound], bool]) -> list[Step]:
     return [Step(sql, rows, is_guarded) for sql, rows, is_guarded in steps if rows]

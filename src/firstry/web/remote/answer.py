@@ -78,6 +78,16 @@ class Said:
     wait_end: datetime | None = None
 
 
+class Answer(JSONResponse):
+    """A response that still knows the reason that it gives."""
+
+    def __init__(
+        self, body: Mapping[str, object], status: int, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(body, status, headers)
+        self.reason = body["reason"]
+
+
 FAULT = Said(500, SCHEDULER_ERROR, "the scheduler could not work; nothing is lost, try again")
 
 
@@ -141,24 +151,25 @@ def tick_body(said: Said, tenant: Tenant, now: datetime) -> dict[str, object]:
     return body | {name: value for name, value in extras.items() if value is not None}
 
 
-def event_response(reason: str, message: str, tenant: Tenant, now: datetime) -> JSONResponse:
+def event_response(reason: str, message: str, tenant: Tenant, now: datetime) -> Answer:
     """Return the answer to an event that was recorded or ignored."""
-    return JSONResponse(
+    return Answer(
         {
             "success": True,
             "message": message,
             "reason": reason,
             "cloudId": tenant.cloud_id,
             "timestamp": iso(now),
-        }
+        },
+        200,
     )
 
 
 def refusal(
     status: int, code: str, message: str, now: datetime, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+) -> Answer:
     """Return an answer that is neither 200 nor 202: `reason` and `error_code` are the same."""
-    return JSONResponse(
+    return Answer(
         {
             "success": False,
             "message": message,

@@ -55,6 +55,8 @@ def parse_object(body: bytes) -> Mapping[str, Any] | None:
 
 def named_cloud_ids(body: bytes) -> list[object]:
     """Return every cloudId that the body names, in JSON or in plain text."""
+    if not body:
+        return []
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

@@ -6,7 +6,6 @@ under its lease; its tick answers 202 (contract E, G).
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,26 +14,30 @@ from datetime import datetime
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
 
 from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet
-from firstry.domain.errors import FirstryError, TenantUnavailable, TokenInvalid
+from firstry.domain.errors import FirstryError, KeySetUnavailable, TenantUnavailable, TokenInvalid
 from firstry.domain.record import Installation, InstallationSource
 from firstry.lifecycle.install import Recorded, record_installation, record_upgrade
 from firstry.lifecycle.uninstall import record_uninstallation
 from firstry.ports.failpoint import Failpoint, reach
 from firstry.ports.telemetry import Event
+from firstry.ports.trace import Step, answering, carried, note
 from firstry.ports.vault import Vault
-from firstry.ports.verifier import Invocation, Route, Verifier
+from firstry.ports.verifier import AT_ONCE, Invocation, Route, Verifier
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Busy, Runner, Running
-from firstry.scheduler.tick import tick
+from firstry.scheduler.tick import idle, tick
 from firstry.web.remote import answer
+from firstry.web.remote.answer import Answer
 from firstry.web.remote.body import BodyTooLarge, headers_of, named_cloud_ids, read_body
 from firstry.web.remote.event import EventInvalid, EventKind, LifecycleEvent, parse_event
+from firstry.web.remote.reader import Reader
 
 THREADS = 32
+MOST_AT_ONCE = 16 * 1024
+"""The largest body, in bytes, that is looked at in the event loop."""
 
 T = TypeVar("T")
 
@@ -67,26 +70,31 @@ class Remote:
         self._runner = runner
         self._answer_within_seconds = answer_within_seconds
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="forge")
+        self._reader = Reader(parts.store)
 
-    async def tick(self, request: Request) -> JSONResponse:
+    async def tick(self, request: Request) -> Answer:
         """`POST /forge/tick`: see SURFACE "Tick"."""
-        return await self._answered(request, Route.TICK, self._tick)
+        with answering(Step.TICK, request.headers):
+            return await self._answered(request, Route.TICK, self._tick)
 
-    async def lifecycle(self, request: Request) -> JSONResponse:
+    async def lifecycle(self, request: Request) -> Answer:
         """`POST /forge/lifecycle`: an installation, an upgrade, or an event to ignore."""
-        return await self._answered(request, Route.LIFECYCLE, self._lifecycle)
+        with answering(Step.LIFECYCLE, request.headers):
+            return await self._answered(request, Route.LIFECYCLE, self._lifecycle)
 
-    async def uninstall(self, request: Request) -> JSONResponse:
+    async def uninstall(self, request: Request) -> Answer:
         """`POST /forge/uninstall`: the site is about to remove the app."""
-        return await self._answered(request, Route.UNINSTALL, self._uninstall)
+        with answering(Step.UNINSTALL, request.headers):
+            return await self._answered(request, Route.UNINSTALL, self._uninstall)
 
     def close(self) -> None:
         """Wait for the calls that are under way; each is bounded by its deadline."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._reader.close()
 
     async def _answered(
-        self, request: Request, route: Route, act: Callable[[_Call], Awaitable[JSONResponse]]
-    ) -> JSONResponse:
+        self, request: Request, route: Route, act: Callable[[_Call], Awaitable[Answer]]
+    ) -> Answer:
         """Run `act` within the deadline and turn every expected end into an answer."""
         began = time.monotonic()
         now = self._parts.clock.now()
@@ -108,28 +116,49 @@ class Remote:
             response = answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
             self._parts.telemetry.emit(Event.INVOCATION_FAILED, detail=_name_of(error))
         reach(Failpoint.ANSWER_READY)
+        note(status=response.status_code, outcome=response.reason)
         self._parts.telemetry.emit(
             Event.INVOCATION_ANSWERED,
             route=route.value,
             status=response.status_code,
-            outcome=_reason_in(response),
+            outcome=response.reason,
             answer_ms=round((time.monotonic() - began) * 1000),
         )
         return response
 
-    async def _tick(self, call: _Call) -> JSONResponse:
-        invocation, begun = await self._in_thread(self._begin_tick, call)
+    async def _tick(self, call: _Call) -> Answer:
+        invocation, begun = await self._begun(call)
         if isinstance(begun, Quiet):
             said = answer.of_quiet(begun)
         elif isinstance(begun, Busy):
             said = answer.FAULT
         else:
             said = await self._said_of(begun, call.deadline)
-        body = answer.tick_body(said, invocation.tenant, call.now)
-        return JSONResponse(body, said.status)
+        return Answer(answer.tick_body(said, invocation.tenant, call.now), said.status)
+
+    async def _begun(self, call: _Call) -> tuple[Invocation, Running | Quiet | Busy]:
+        """Look first; only a tick with more to do than that goes into a thread of its own."""
+        if (seen := await self._look(call)) is not None:
+            return seen
+        return await self._in_thread(self._begin_tick, call)
+
+    async def _look(self, call: _Call) -> tuple[Invocation, Quiet] | None:
+        """Return how an idle tick ends, None if there is more to do than one read.
+
+        Nothing here waits but the read, which is done in a thread.
+        """
+        if len(call.body) > MOST_AT_ONCE:
+            return None
+        try:
+            invocation = self._verified(call, AT_ONCE)
+        except KeySetUnavailable:
+            return None
+        record = await self._reader.read(invocation.tenant)
+        quiet = idle(record, invocation.system_token, call.now, self._parts.policy)
+        return (invocation, quiet) if quiet is not None else None
 
     def _begin_tick(self, call: _Call) -> tuple[Invocation, Running | Quiet | Busy]:
-        invocation = self._verified(call)
+        invocation = self._verified(call, call.deadline)
 
         def begin() -> Claim | Quiet:
             token = invocation.system_token
@@ -145,13 +174,13 @@ class Remote:
         done, _ = await asyncio.wait([settled], timeout=left)
         return answer.of_settled(settled.result()) if done else answer.of_running(running.claim)
 
-    async def _lifecycle(self, call: _Call) -> JSONResponse:
+    async def _lifecycle(self, call: _Call) -> Answer:
         invocation, recorded = await self._in_thread(self._record_event, call)
         message = _EVENT_MESSAGES[recorded]
         return answer.event_response(recorded, message, invocation.tenant, call.now)
 
     def _record_event(self, call: _Call) -> tuple[Invocation, Recorded]:
-        invocation = self._verified(call)
+        invocation = self._verified(call, call.deadline)
         event = parse_event(call.body)
         if event.kind is EventKind.INSTALLED:
             return invocation, self._install(invocation, event, call.now)
@@ -178,7 +207,7 @@ class Remote:
             token=self._vault.seal(invocation.tenant, token) if token is not None else None,
         )
 
-    async def _uninstall(self, call: _Call) -> JSONResponse:
+    async def _uninstall(self, call: _Call) -> Answer:
         invocation, is_uninstalled = await self._in_thread(self._record_uninstallation, call)
         if is_uninstalled:
             reason, message = "UNINSTALL_RECORDED", "the uninstallation is recorded"
@@ -187,17 +216,19 @@ class Remote:
         return answer.event_response(reason, message, invocation.tenant, call.now)
 
     def _record_uninstallation(self, call: _Call) -> tuple[Invocation, bool]:
-        invocation = self._verified(call)
+        invocation = self._verified(call, call.deadline)
         return invocation, record_uninstallation(
             self._parts.store, invocation.tenant, invocation.installation_id, call.now
         )
 
-    def _verified(self, call: _Call) -> Invocation:
+    def _verified(self, call: _Call, deadline: float) -> Invocation:
         named = named_cloud_ids(call.body)
-        return self._verifier.verify(call.route, call.headers, named, call.now, call.deadline)
+        found = self._verifier.verify(call.route, call.headers, named, call.now, deadline)
+        note(found.tenant)
+        return found
 
     async def _in_thread(self, work: Callable[[_Call], T], call: _Call) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, call)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, carried(work), call)
 
 
 _ANSWER_MARGIN_SECONDS = 0.1
@@ -208,12 +239,6 @@ _EVENT_MESSAGES = {
     Recorded.UPGRADE: "the upgrade is recorded",
     Recorded.IGNORED: "the event is ignored",
 }
-
-
-def _reason_in(response: JSONResponse) -> str | None:
-    """Return the reason that an answer gives; every answer to Forge has one."""
-    body = json.loads(bytes(response.body))
-    return body.get("reason") if isinstance(body, dict) else None
 
 
 def _name_of(error: BaseException) -> str:

@@ -52,20 +52,23 @@ SELECT current_user AS name, current_setting('transaction_read_only')::boolean A
 """
 _ADMIT = """
 DO $$ BEGIN
-    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'firstry_scheduler') AND NOT EXISTS (
-        SELECT 1 FROM pg_roles r WHERE r.rolname = 'firstry_app'
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = {group}) AND NOT EXISTS (
+        SELECT 1 FROM pg_roles r WHERE r.rolname = {known_by}
            AND pg_has_role({name}, r.oid, 'MEMBER')) THEN
-        GRANT firstry_scheduler TO {name_as_identifier};
+        GRANT {group_as_identifier} TO {name_as_identifier};
     END IF;
 END $$
 """
 
 
-def upgrade(url: str, *, service_role: str | None = None) -> list[str]:
+def upgrade(
+    url: str, *, service_role: str | None = None, erase_role: str | None = None
+) -> list[str]:
     """Apply what is missing and build the walls; return the names of the steps applied.
 
     `service_role`, if it is another than the one that upgrades, is made a member
-    of firstry_scheduler unless it has a membership already.
+    of firstry_scheduler unless it has a membership already; `erase_role` one of
+    firstry_eraser.
     """
     with connect(url, UPGRADE_SECONDS) as connection, mapped_errors():
         refuse_old_server(connection.info.server_version)
@@ -79,7 +82,9 @@ def upgrade(url: str, *, service_role: str | None = None) -> list[str]:
         _build(connection, missing)
         connection.execute(_text("rights.sql"))
         if service_role is not None:
-            _admit(connection, service_role)
+            _admit(connection, service_role, "firstry_scheduler", known_by="firstry_app")
+        if erase_role is not None:
+            _admit(connection, erase_role, "firstry_eraser", known_by="firstry_eraser")
         connection.commit()
     return [step.name for step in missing]
 
@@ -161,10 +166,13 @@ def _missing(connection: Connection) -> list[Migration]:
     return missing_steps(Engine.POSTGRES, applied, _name(connection))
 
 
-def _admit(connection: Connection, role: str) -> None:
-    identifier = psycopg.sql.Identifier(role)
+def _admit(connection: Connection, role: str, group: str, *, known_by: str) -> None:
     statement = psycopg.sql.SQL(_ADMIT).format(
-        name=psycopg.sql.Literal(role), name_as_identifier=identifier
+        name=psycopg.sql.Literal(role),
+        name_as_identifier=psycopg.sql.Identifier(role),
+        group=psycopg.sql.Literal(group),
+        group_as_identifier=psycopg.sql.Identifier(group),
+        known_by=psycopg.sql.Literal(known_by),
     )
     connection.execute(statement)
 

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import pq
 
 from firstry.domain.errors import FirstryError, StoreUnavailable
+from firstry.ports.vital import PoolUse
 from firstry.stores.sql.postgres.connection import (
     ANSWER_SECONDS,
     Connection,
@@ -63,6 +64,12 @@ class Pool:
         finally:
             _leave(lent)
             self._give_back(lent, is_fit=is_fit)
+
+    def use(self) -> PoolUse:
+        """Return how many connections are lent, and how many there are."""
+        with self._changed:
+            there, idle = len(self._made_at), len(self._idle)
+        return PoolUse(there - idle, there, CONNECTIONS)
 
     def close(self) -> None:
         """Close the connections; those that are lent close when they come back."""

@@ -1,140 +1,111 @@
 """The writes as PostgreSQL does them quickest: one statement for all rows of a batch.
 
-Each takes one array for each column, in binary. They write what the statements
-of the same names in `firstry.stores.sql.statement` write, row by row.
+Each takes one array for each name, in binary. They write what the statements of the
+same names in `firstry.stores.sql.statement` write, and bind the names in their order.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from firstry.stores.sql import statement
 from firstry.stores.sql.postgres import array
-from firstry.stores.sql.session import Values
 
-_Kind = type[array.Column]
-_Types = Mapping[str, _Kind]
-_TEXT: _Kind = array.Texts
-_NUMBER: _Kind = array.Numbers
-_BYTES: _Kind = array.Bytes
+_NUMBERS = frozenset(
+    {
+        "installed_at",
+        "reinstalled_at",
+        "paused_at",
+        "uninstalled_at",
+        "last_tick_at",
+        "head_sequence",
+        "expected_sequence",
+        "expires_at",
+        "revision",
+        "due_at",
+        "imported_at",
+        "window_end_at",
+        "next_due",
+        "attempts",
+        "starts",
+        "fence",
+        "lease_until",
+        "deferrals",
+        "settled_fence",
+        "error_at",
+        "error_attempt",
+        "expected_fence",
+        "generated_at",
+        "completed_at",
+        "sequence",
+    }
+)
+_BYTES = frozenset({"ciphertext", "body", "envelope"})
+
+
+def _kind_of(name: str) -> type[array.Column]:
+    if name in _NUMBERS:
+        return array.Numbers
+    return array.Bytes if name in _BYTES else array.Texts
 
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """A statement with one parameter, an array, for each of the columns."""
+    """A statement with one parameter, an array, for each of the names that it binds."""
 
     sql: str
-    types: _Types
+    names: Sequence[str]
 
-    def arrays(self, rows: Sequence[Values]) -> dict[str, array.Column]:
-        """Return the parameters that write these rows."""
-        return {name: kind([row[name] for row in rows]) for name, kind in self.types.items()}
-
-
-def _unnest(types: _Types) -> str:
-    arrays = ", ".join(f"%({name})b" for name in types)
-    return f"unnest({arrays}) AS v({', '.join(types)})"
+    def arrays(self, rows: Sequence[Any]) -> dict[str, array.Column]:
+        """Return the parameters that write these rows, each in the order of `names`."""
+        columns = zip(self.names, zip(*rows, strict=True), strict=True)
+        return {name: _kind_of(name)(values) for name, values in columns}
 
 
-def _insert(table: str, types: _Types, end: str = "") -> Batched:
-    names = ", ".join(types)
-    return Batched(f"INSERT INTO {table} ({names}) SELECT * FROM {_unnest(types)} {end}", types)
+def _unnest(names: Sequence[str]) -> str:
+    arrays = ", ".join(f"%({name})b" for name in names)
+    return f"unnest({arrays}) AS v({', '.join(names)})"
 
 
-def _update(table: str, types: _Types, key: Sequence[str], met: Sequence[str]) -> Batched:
-    """Return the UPDATE of what is neither in the key nor expected (`met`: column=expected)."""
-    expected = dict(each.split("=") for each in met)
-    columns = [name for name in types if name not in key and name not in expected.values()]
+def _insert(of_one: str, table: str, end: str = "") -> Batched:
+    names = statement.named_by(of_one)
+    columns = ", ".join(names)
+    return Batched(f"INSERT INTO {table} ({columns}) SELECT * FROM {_unnest(names)} {end}", names)
+
+
+def _update(of_one: str, table: str, key: Sequence[str], expected: Mapping[str, str]) -> Batched:
+    """Return the UPDATE of what is neither in the key nor expected to be met, by its column."""
+    names = statement.named_by(of_one)
+    columns = [name for name in names if name not in key and name not in expected.values()]
     changed = ", ".join(f"{name} = v.{name}" for name in columns)
     guards = [f"t.{name} = v.{name}" for name in key]
     guards += [f"t.{name} = v.{other}" for name, other in expected.items()]
     where = " AND ".join(guards)
-    sql = f"UPDATE {table} t SET {changed} FROM {_unnest(types)} WHERE {where}"
-    return Batched(sql, types)
+    return Batched(f"UPDATE {table} t SET {changed} FROM {_unnest(names)} WHERE {where}", names)
 
 
-_TENANT = {
-    "cloud_id": _TEXT,
-    "installed_at": _NUMBER,
-    "source": _TEXT,
-    "installation_id": _TEXT,
-    "app_version": _TEXT,
-    "reinstalled_at": _NUMBER,
-    "paused_at": _NUMBER,
-    "uninstalled_at": _NUMBER,
-    "last_tick_at": _NUMBER,
-    "head_sequence": _NUMBER,
-    "head_hash": _TEXT,
-}
-_HEAD = {"cloud_id": _TEXT, "head_sequence": _NUMBER, "head_hash": _TEXT}
-_TOKEN = {"cloud_id": _TEXT, "ciphertext": _BYTES, "key_id": _TEXT, "expires_at": _NUMBER}
-_NAME = {"cloud_id": _TEXT, "trigger_name": _TEXT, "revision": _NUMBER}
-_PROGRESS = {
-    "window_end_at": _NUMBER,
-    "next_due": _NUMBER,
-    "attempts": _NUMBER,
-    "starts": _NUMBER,
-    "fence": _NUMBER,
-    "lease_until": _NUMBER,
-    "deferral_kind": _TEXT,
-    "deferrals": _NUMBER,
-    "settled_fence": _NUMBER,
-    "settled_as": _TEXT,
-    "error_code": _TEXT,
-    "error_message": _TEXT,
-    "error_at": _NUMBER,
-    "error_attempt": _NUMBER,
-}
-_BORN = {"state": _TEXT, "installed_at": _NUMBER, "due_at": _NUMBER, "imported_at": _NUMBER}
-_REPORT = {
-    "report_id": _TEXT,
-    **_NAME,
-    "generated_at": _NUMBER,
-    "digest": _TEXT,
-    "body": _BYTES,
-    "envelope": _BYTES,
-}
-_ENTRY = {
-    "cloud_id": _TEXT,
-    "sequence": _NUMBER,
-    "body": _BYTES,
-    "hash": _TEXT,
-    "entry_at": _TEXT,
-    "entry_kind": _TEXT,
-    "entry_actor": _TEXT,
-    "entry_trigger": _TEXT,
-}
+_AT_HEAD = {"head_sequence": "expected_sequence"}
+_AS_READ = {"state": "expected_state", "fence": "expected_fence"}
 
 BATCHED: Mapping[str, Batched] = {
-    statement.INSERT_TENANT: _insert("tenant", _TENANT),
-    statement.UPDATE_TENANT: _update(
-        "tenant",
-        _TENANT | {"expected_sequence": _NUMBER},
-        ["cloud_id"],
-        ["head_sequence=expected_sequence"],
-    ),
-    statement.MOVE_HEAD: _update(
-        "tenant",
-        _HEAD | {"expected_sequence": _NUMBER},
-        ["cloud_id"],
-        ["head_sequence=expected_sequence"],
-    ),
+    statement.INSERT_TENANT: _insert(statement.INSERT_TENANT, "tenant"),
+    statement.UPDATE_TENANT: _update(statement.UPDATE_TENANT, "tenant", ["cloud_id"], _AT_HEAD),
+    statement.MOVE_HEAD: _update(statement.MOVE_HEAD, "tenant", ["cloud_id"], _AT_HEAD),
     statement.PUT_TOKEN: _insert(
+        statement.PUT_TOKEN,
         "token",
-        _TOKEN,
         "ON CONFLICT (cloud_id) DO UPDATE SET ciphertext = excluded.ciphertext, "
         "key_id = excluded.key_id, expires_at = excluded.expires_at",
     ),
-    statement.INSERT_ENTRY: _insert("ledger", _ENTRY),
-    statement.INSERT_MILESTONE: _insert("milestone", _NAME | _BORN | _PROGRESS),
+    statement.INSERT_ENTRY: _insert(statement.INSERT_ENTRY, "ledger"),
+    statement.INSERT_MILESTONE: _insert(statement.INSERT_MILESTONE, "milestone"),
     statement.UPDATE_MILESTONE: _update(
+        statement.UPDATE_MILESTONE,
         "milestone",
-        _NAME | {"state": _TEXT} | _PROGRESS | {"expected_state": _TEXT, "expected_fence": _NUMBER},
-        [*_NAME],
-        ["state=expected_state", "fence=expected_fence"],
+        ["cloud_id", "trigger_name", "revision"],
+        _AS_READ,
     ),
-    statement.INSERT_REPORT: _insert("report", _REPORT),
-    statement.INSERT_MARKER: _insert(
-        "marker", _NAME | {"completed_at": _NUMBER, "report_id": _TEXT, "digest": _TEXT}
-    ),
+    statement.INSERT_REPORT: _insert(statement.INSERT_REPORT, "report"),
+    statement.INSERT_MARKER: _insert(statement.INSERT_MARKER, "marker"),
 }
 """Every write that comes in batches, by its statement for one row."""

@@ -12,14 +12,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import psycopg
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
 from firstry.domain.errors import CommitUnknown, StoreUnavailable, StoreUnfit
 from firstry.domain.instant import to_milliseconds
 from firstry.domain.tenant import Tenant
+from firstry.ports.store import MustWait
+from firstry.ports.vital import PoolUse
 from firstry.stores.sql import statement
+from firstry.stores.sql.migration import Engine
 from firstry.stores.sql.postgres.connection import (
     ANSWER_SECONDS,
     Connection,
@@ -41,6 +45,7 @@ NOTIFY = "NOTIFY firstry_due"
 
 _SEE = "SELECT set_config('firstry.tenants', %(tenants)s, true)"
 _SEE_ALL = "SELECT set_config('firstry.scope', 'all', true), firstry_sees_all() AS sees_all"
+_MAY_ERASE = "SELECT has_column_privilege('report', 'body', 'UPDATE') AS may_erase"
 _PLAN_ANEW = """
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('enable_seqscan', 'on', true)
@@ -50,9 +55,15 @@ SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%(cloud_ids)b)
 ORDER BY cloud_id FOR NO KEY UPDATE
 """
 _LOCK_FREE = """
-SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%(cloud_ids)b)
-ORDER BY cloud_id FOR NO KEY UPDATE SKIP LOCKED
+SELECT t.cloud_id FROM tenant t
+WHERE t.cloud_id = ANY(%(cloud_ids)b)
+  AND (NOT EXISTS (SELECT 1 FROM milestone m WHERE m.cloud_id = t.cloud_id
+                   AND m.state = 'claimed' AND m.next_due > %(now)b)
+       OR EXISTS (SELECT 1 FROM milestone m WHERE m.cloud_id = t.cloud_id
+                  AND m.state IN ('scheduled', 'claimed') AND m.next_due <= %(now)b))
+ORDER BY t.cloud_id FOR NO KEY UPDATE OF t SKIP LOCKED
 """
+"""Who has just been claimed is not locked again for nothing: its settle would have to wait."""
 _MOVE_CLOCK = """
 UPDATE store_clock SET high_water_at = %(now)b WHERE only_row = (
     SELECT only_row FROM store_clock WHERE high_water_at < %(before)b FOR UPDATE SKIP LOCKED)
@@ -106,12 +117,24 @@ class PostgresDatabase:
             _refuse_unless_seen(tenants, seen)
             return list(found.fetchall())
 
+    def read_tenants(self, tenants: Sequence[Tenant], *, at_once: bool) -> list[tuple[Any, ...]]:
+        if at_once:
+            raise MustWait  # the answer comes over a network
+        named = {"cloud_ids": [tenant.cloud_id for tenant in tenants]}
+        with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            with connection.pipeline():
+                _see(connection, tenants)
+                cursor.execute(in_dialect(statement.READ_TENANTS), named, binary=True)
+                connection.commit()
+            return cursor.fetchall()
+
     @contextmanager
     def writing(
-        self, tenants: Sequence[Tenant], *, skip_locked: bool
+        self, tenants: Sequence[Tenant], *, skip_locked: bool, now: datetime | None = None
     ) -> Iterator["PostgresSession"]:
         with self._pool.connection() as connection:
-            yield PostgresSession(connection, tenants, skip_locked, self)
+            yield PostgresSession(connection, tenants, now if skip_locked else None, self)
 
     def is_clock_to_move(self, now: datetime) -> bool:
         """Whether this process has not moved the high-water mark for a while."""
@@ -120,6 +143,15 @@ class PostgresDatabase:
         self._clock_at = to_milliseconds(now)
         return True
 
+    def scrub(self) -> None:
+        """Earlier versions of the rows go with the next vacuum, which is the server's."""
+
+    def may_erase(self) -> bool:
+        """Whether the database role may erase."""
+        with self._pool.connection() as connection:
+            found = connection.execute(_MAY_ERASE).fetchone()
+        return found is not None and bool(found["may_erase"])
+
     def check(self) -> None:
         try:
             with self._pool.connection() as connection:
@@ -127,6 +159,16 @@ class PostgresDatabase:
         except StoreUnavailable:
             connect(self._pool.url).close()  # whose error says why
             raise
+
+    engine = Engine.POSTGRES
+
+    def product(self) -> str:
+        with self._pool.connection() as connection:
+            version = connection.info.server_version
+        return f"PostgreSQL {version // 10000}.{version % 10000}"
+
+    def pool_use(self) -> PoolUse:
+        return self._pool.use()
 
     def close(self) -> None:
         self._pool.close()
@@ -139,13 +181,13 @@ class PostgresSession:
         self,
         connection: Connection,
         tenants: Sequence[Tenant],
-        skip_locked: bool,
+        due_at: datetime | None,
         database: PostgresDatabase,
     ) -> None:
         self._connection, self._database = connection, database
-        self.locked, self.records = tenants, list[Row]()
+        self.locked, self.records = tenants, list[tuple[Any, ...]]()
         if tenants:
-            self._lock(tenants, skip_locked)
+            self._lock(tenants, due_at)
 
     def write(self, steps: Sequence[Step]) -> None:
         with mapped_errors():
@@ -176,26 +218,27 @@ class PostgresSession:
                 "the database was lost while committing; what it holds is found out by reading"
             ) from error
 
-    def _lock(self, tenants: Sequence[Tenant], skip_locked: bool) -> None:
+    def _lock(self, tenants: Sequence[Tenant], due_at: datetime | None) -> None:
         """Lock, then read: what is read is what the lock protects, for a later statement sees it.
 
         Unknown tenants are held too, by their key: who records one first wins,
-        and the other is told to begin again.
+        and the other is told to begin again. With `due_at` nobody is waited for.
         """
-        values = {"cloud_ids": [tenant.cloud_id for tenant in tenants]}
-        lock = _LOCK_FREE if skip_locked else _LOCK
+        values: dict[str, object] = {"cloud_ids": [tenant.cloud_id for tenant in tenants]}
+        lock = _LOCK
+        if due_at is not None:
+            lock, values["now"] = _LOCK_FREE, to_milliseconds(due_at)
+        cursors = [self._connection.cursor(row_factory=tuple_row) for _ in range(2)]
         with mapped_errors(), self._connection.pipeline():
             _see(self._connection, tenants)
-            held = self._connection.execute(lock, values, binary=True)
-            found = self._connection.execute(
-                in_dialect(statement.READ_TENANTS), values, binary=True
-            )
-        records: list[Row] = list(found.fetchall())
-        if skip_locked:
-            free = {each["cloud_id"] for each in held.fetchall()}
-            theirs = {each["cloud_id"] for each in records} - free  # unknown ones are nobody's
+            held = cursors[0].execute(lock, values, binary=True)
+            found = cursors[1].execute(in_dialect(statement.READ_TENANTS), values, binary=True)
+        records = found.fetchall()
+        if due_at is not None:
+            free = {cloud_id for (cloud_id,) in held.fetchall()}
+            theirs = {each[0] for each in records} - free  # unknown ones are nobody's
             self.locked = [tenant for tenant in tenants if tenant.cloud_id not in theirs]
-            records = [each for each in records if each["cloud_id"] in free]
+            records = [each for each in records if each[0] in free]
         self.records = records
 
 
@@ -204,8 +247,8 @@ def _send(cursor: psycopg.Cursor[DictRow], step: Step) -> None:
     batched = BATCHED.get(step.sql)
     if batched is None:
         cursor.executemany(in_dialect(step.sql), step.rows)
-        return
-    cursor.execute(batched.sql, batched.arrays(step.rows))
+    else:
+        cursor.execute(batched.sql, batched.arrays(step.rows))
 
 
 def _see(connection: Connection, tenants: Sequence[Tenant] | None) -> psycopg.Cursor[DictRow]:
@@ -230,5 +273,9 @@ def _refuse_unless_seen(tenants: Sequence[Tenant] | None, seen: psycopg.Cursor[D
 
 @cache
 def in_dialect(text: str) -> str:
-    """Return a statement with psycopg's placeholders, all binary, for `:name`."""
-    return re.sub(r"(?<!:):([a-z_]+)", r"%(\1)b", text)
+    """Return a statement with psycopg's placeholders, all binary, for `:name`.
+
+    A plus before a column is a word to SQLite alone (`sql.filter_statement`).
+    """
+    bare = re.sub(r"(?<=\W)\+(?=[a-z]\.)", "", text)
+    return re.sub(r"(?<!:):([a-z_]+)", r"%(\1)b", bare)

@@ -3,7 +3,8 @@
 -- Every table with a column cloud_id has row-level security, for its owner too. A
 -- transaction sees the tenants that `firstry.tenants` names (`,a,b,`: no id has a
 -- comma). It sees all of them only where `firstry.scope` is 'all' and its role belongs
--- to firstry_scheduler, or owns the tables (one role for all).
+-- to firstry_scheduler, or owns the tables (one role for all). That is asked first, once
+-- a query: who sees all need not be looked up by name for each row.
 --
 -- Whatever search_path or temporary table a session has, the functions mean our tables.
 
@@ -44,9 +45,8 @@ BEGIN
         EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', place);
         EXECUTE format('DROP POLICY IF EXISTS tenant_wall ON %s', place);
         EXECUTE format('CREATE POLICY tenant_wall ON %s USING '
-            '(cloud_id IN (SELECT unnest(string_to_array('
-            'current_setting(''firstry.tenants'', true), '',''))) '
-            'OR (SELECT firstry_sees_all()))',
+            '((SELECT firstry_sees_all()) OR cloud_id IN (SELECT unnest(string_to_array('
+            'current_setting(''firstry.tenants'', true), '',''))))',
             place);
     END LOOP;
 END $$;

@@ -11,10 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apsw
 
+from firstry.domain.canonical import digest_of
 from firstry.domain.errors import Defect, StoreUnavailable, StoreUnfit
+from firstry.domain.ledger import erased_body
+from firstry.ports.store import MustWait
+from firstry.ports.vital import PoolUse
 from firstry.stores.sql import statement
 
 BUSY_MILLISECONDS = 1000
@@ -35,11 +40,23 @@ def connect(path: Path, *, create: bool = False) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     with mapped_errors():
         connection = apsw.Connection(str(path), flags=flags)
+        # Without it SQLite prepares a statement anew for every value it is given.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
         connection.pragma("trusted_schema", False)
+        connection.pragma("secure_delete", True)  # what is erased is overwritten, too
+        for name, (function, arguments) in _FUNCTIONS.items():
+            connection.create_scalar_function(name, function, arguments)
     return connection
+
+
+_FUNCTIONS: dict[str, tuple[Any, int]] = {
+    "firstry_digest": (digest_of, 1),
+    "firstry_erased_body": (erased_body, 4),
+}
+"""What PostgreSQL has as functions in its schema, with the number of arguments."""
 
 
 @contextmanager
@@ -97,6 +114,7 @@ class Pool:
         self._slots = threading.Semaphore(CONNECTIONS)
         self._lock = threading.Lock()
         self._idle: list[_Pooled] = []
+        self._lent: list[_Pooled] = []
         self._store_id: str | None = None
         self._logged: tuple[_Identity, _Identity | None] | None = None
 
@@ -107,15 +125,57 @@ class Pool:
             raise StoreUnavailable("all database connections are in use")
         try:
             pooled = self._take()
+            self._lent.append(pooled)
             try:
                 yield pooled.connection
             except BaseException:
                 pooled.connection.close(True)
                 raise
+            finally:
+                self._lent.remove(pooled)
             with self._lock:
                 self._idle.append(pooled)
         finally:
             self._slots.release()
+
+    @contextmanager
+    def idle_connection(self) -> Iterator[apsw.Connection]:
+        """Lend a connection that lies idle and waits for no lock, or raise MustWait.
+
+        Whatever goes wrong on it is left to a read that may wait, which then says why.
+        """
+        identity = self._identity()
+        if not self._slots.acquire(blocking=False):
+            raise MustWait
+        try:
+            with self._lock:
+                pooled = self._idle.pop() if self._idle else None
+            if pooled is None:
+                raise MustWait
+            self._lent.append(pooled)
+            try:
+                if pooled.identity != identity:
+                    raise MustWait
+                pooled.connection.set_busy_timeout(0)
+                yield pooled.connection
+                pooled.connection.set_busy_timeout(BUSY_MILLISECONDS)
+            except BaseException as error:
+                pooled.connection.close(True)
+                if isinstance(error, apsw.Error):
+                    raise MustWait from error
+                raise
+            finally:
+                self._lent.remove(pooled)
+            with self._lock:
+                self._idle.append(pooled)
+        finally:
+            self._slots.release()
+
+    def use(self) -> PoolUse:
+        """Return how many connections are lent, and how many there are."""
+        with self._lock:
+            in_use, idle = len(self._lent), len(self._idle)
+        return PoolUse(in_use, in_use + idle, CONNECTIONS)
 
     def close(self) -> None:
         """Close the idle connections."""

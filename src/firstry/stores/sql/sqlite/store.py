@@ -8,16 +8,19 @@ is between its read and its write, in this process or in another, and
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from firstry.domain.errors import CommitUnknown, StoreUnavailable
 from firstry.domain.instant import to_milliseconds
 from firstry.domain.tenant import Tenant
+from firstry.ports.vital import PoolUse
 from firstry.stores.sql import statement
+from firstry.stores.sql.migration import Engine
 from firstry.stores.sql.session import Row, Step, Values
 from firstry.stores.sql.sqlite.connection import (
     WAIT_SECONDS,
@@ -56,8 +59,17 @@ class SqliteDatabase:
         with self._pool.connection() as connection, mapped_errors():
             return _rows(connection, sql, values)
 
+    def read_tenants(self, tenants: Sequence[Tenant], *, at_once: bool) -> list[tuple[Any, ...]]:
+        if at_once:
+            with self._pool.idle_connection() as connection:
+                return _tenant_rows(connection, tenants)
+        with self._pool.connection() as connection, mapped_errors():
+            return _tenant_rows(connection, tenants)
+
     @contextmanager
-    def writing(self, tenants: Sequence[Tenant], *, skip_locked: bool) -> Iterator["SqliteSession"]:
+    def writing(
+        self, tenants: Sequence[Tenant], *, skip_locked: bool, now: datetime | None = None
+    ) -> Iterator["SqliteSession"]:
         with self._write_lock(), self._pool.connection() as connection:
             with mapped_errors():
                 connection.execute("BEGIN IMMEDIATE")
@@ -68,10 +80,27 @@ class SqliteDatabase:
             finally:
                 _roll_back(connection)
 
+    def may_erase(self) -> bool:
+        """Whoever may write a file may write all of it."""
+        return True
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log; while somebody reads from it, a later write does that."""
+        with self._pool.connection() as connection, suppress(apsw.BusyError):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
     def check(self) -> None:
         with self._pool.connection() as connection:
             check_at_head(connection, self._pool.path)
             refuse_read_only(connection)
+
+    engine = Engine.SQLITE
+
+    def product(self) -> str:
+        return f"SQLite {apsw.sqlite_lib_version()}"
+
+    def pool_use(self) -> PoolUse:
+        return self._pool.use()
 
     def close(self) -> None:
         self._pool.close()
@@ -94,7 +123,8 @@ class SqliteSession:
         self._connection = connection
         self.locked = tenants
         named = json.dumps([tenant.cloud_id for tenant in tenants])
-        self.records = _rows(connection, statement.READ_TENANTS_OF_JSON, {"cloud_ids": named})
+        found = connection.execute(statement.READ_TENANTS_OF_JSON, {"cloud_ids": named})
+        self.records: list[tuple[Any, ...]] = found.fetchall()
 
     def write(self, steps: Sequence[Step]) -> None:
         with mapped_errors():
@@ -118,6 +148,13 @@ class SqliteSession:
             raise CommitUnknown(
                 "the database was lost while committing; what it holds is found out by reading"
             ) from error
+
+
+def _tenant_rows(connection: apsw.Connection, tenants: Sequence[Tenant]) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    for tenant in tenants:
+        found += connection.execute(statement.READ_TENANT, {"cloud_id": tenant.cloud_id})
+    return found
 
 
 def _rows(connection: apsw.Connection, sql: str, values: Values) -> list[Row]:
