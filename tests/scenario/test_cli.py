@@ -252,8 +252,8 @@ def test_doctor_names_what_ended_without_a_report(lived: Lived) -> None:
     assert ran.json().keys() == {"facts", "findings"}
     findings = ran.json()["findings"]
     assert all(finding.keys() == {"code", "message", "remedy"} for finding in findings)
-    missed = [f for f in findings if f["code"] == "MISSED"]
-    assert any(lived.waiting.cloud_id in finding["message"] for finding in missed)
+    (missed,) = [f for f in findings if f["code"] == "MILESTONES_MISSED"]
+    assert missed["remedy"].startswith('firstry tenants reset --filter "state=missed" ')
     assert lived.run("doctor").code == 1
 
 

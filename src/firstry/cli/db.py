@@ -16,7 +16,7 @@ def upgrade(context: typer.Context) -> None:
     output: Output = context.obj
     settings = load()
     by_url = settings.migrate_database_url or settings.database_url
-    applied = Place(by_url).upgrade(settings.database_url)
+    applied = Place(by_url).upgrade(settings.database_url, settings.erase_database_url)
     text = f"applied {', '.join(applied)}" if applied else "the schema is up to date"
     output.show({"applied": applied}, text)
 

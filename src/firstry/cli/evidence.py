@@ -1,7 +1,7 @@
 """`firstry evidence`: a tenant's ledger, listed and verified."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +10,7 @@ from firstry.cli.output import Exit, Output
 from firstry.cli.session import known_tenant, opened_store
 from firstry.cli.show import table
 from firstry.cli.tenants import TenantId
+from firstry.domain.instant import iso
 from firstry.domain.ledger import SealedEntry, first_break
 from firstry.domain.record import TenantRecord
 from firstry.domain.tenant import Tenant
@@ -42,7 +43,10 @@ def list_entries(
 
 @app.command()
 def verify(context: typer.Context, tenant: TenantId) -> int:
-    """Check the whole chain of a tenant's ledger against its head. Exit 1 if it is broken."""
+    """Check the whole chain of a tenant's ledger against its head. Exit 1 if it is broken.
+
+    Of entries that were erased the hashes are checked: their words are gone, and said to be.
+    """
     output: Output = context.obj
     with opened_store() as (_, store):
         record, chain = _at_one_moment(store, tenant)
@@ -55,10 +59,22 @@ def verify(context: typer.Context, tenant: TenantId) -> int:
         "broken_at": broken_at,
     }
     if broken_at is None:
-        output.show(document, f"{len(chain)} entries, the chain holds up to {record.head.hash}")
+        gone, said = _gone(record, chain)
+        text = f"{len(chain)} entries{said}, the chain holds up to {record.head.hash}"
+        output.show(document | gone, text)
         return Exit.OK
     output.show(document, f"the chain is broken at entry {broken_at} of {record.head.sequence}")
     return Exit.FINDING
+
+
+def _gone(record: TenantRecord, chain: Sequence[SealedEntry]) -> tuple[dict[str, object], str]:
+    """Return how many entries were erased and when, for programs and for people."""
+    if record.erasure is None:
+        return {}, ""
+    count = sum(entry.erased_hash is not None for entry in chain)
+    at = iso(record.erasure.at)
+    said = f" ({count} of them erased at {at}: what they said is gone, their hashes are kept)"
+    return {"erased": count, "erased_at": at}, said
 
 
 def _at_one_moment(store: Store, named: str) -> tuple[TenantRecord, tuple[SealedEntry, ...]]:

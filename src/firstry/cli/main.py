@@ -12,15 +12,21 @@ from typer.core import TyperGroup
 
 from firstry import __version__
 from firstry.cli import (
+    bulk_job,
+    completion,
     config,
     db,
     demo,
     doctor,
+    erase,
     evidence,
+    failures,
     flags,
     generate,
+    health,
     import_,
     keys,
+    ledger,
     reports,
     serve,
     tenants,
@@ -58,13 +64,20 @@ app.add_typer(evidence.app, name="evidence", cls=Group)
 app.add_typer(config.app, name="config", cls=Group)
 app.add_typer(tokens.app, name="tokens", cls=Group)
 app.add_typer(flags.app, name="flags", cls=Group)
+app.add_typer(failures.app, name="failures", cls=Group)
+app.add_typer(ledger.app, name="ledger", cls=Group)
+app.add_typer(bulk_job.app, name="bulk", cls=Group)
 reports.app.command("generate")(generate.generate)
+tenants.app.command("erase")(erase.erase)
+tenants.app.command("erasures")(erase.erasures)
 app.command("serve")(serve.serve)
 app.command("worker")(work.worker)
 app.command("tick")(work.tick)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("health")(health.health)
 app.command("verify")(verify.verify)
+app.command("completion")(completion.completion)
 app.command("import")(import_.import_file)
 
 
@@ -86,6 +99,7 @@ def version(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command line and exit with one of `Exit`."""
+    completion.register()
     words = sys.argv[1:]
     output = Output(is_json="--json" in words)
     sys.exit(run([word for word in words if word != "--json"], output))

@@ -13,6 +13,7 @@ from enum import IntEnum
 from firstry.domain.access import AccessDenied, RoleInsufficient
 from firstry.domain.errors import (
     Conflict,
+    EraseNotAllowed,
     FirstryError,
     InputInvalid,
     KeySetUnavailable,
@@ -45,6 +46,7 @@ _EXITS: tuple[tuple[type[FirstryError], Exit], ...] = (
     (StoreUnfit, Exit.USAGE),
     (AccessDenied, Exit.NOT_ALLOWED),
     (RoleInsufficient, Exit.NOT_ALLOWED),
+    (EraseNotAllowed, Exit.NOT_ALLOWED),
     (NotFound, Exit.NOT_FOUND),
     (Conflict, Exit.CONFLICT),
     (StoreUnavailable, Exit.UNAVAILABLE),

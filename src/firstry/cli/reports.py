@@ -11,8 +11,10 @@ import typer
 from firstry.cli.output import Output
 from firstry.cli.session import opened_store
 from firstry.cli.show import report_json, reports_text
+from firstry.cli.table import PAGE_ROWS, ListFormat, print_table, refuse_unless_whole
 from firstry.config import Settings
 from firstry.domain.errors import InputInvalid, NoReport, ReportInvalid
+from firstry.domain.instant import iso
 from firstry.domain.record import StoredReport
 from firstry.domain.tenant import Tenant
 from firstry.exports.format import Format, file_name
@@ -30,14 +32,25 @@ def list_reports(
     context: typer.Context,
     tenant: Annotated[str, typer.Option(help="Only this tenant's.")] = "",
     after: Annotated[str, typer.Option(help="Begin behind this report id.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=PAGE_LIMIT, help="Rows at most.")] = 100,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=PAGE_LIMIT, help="Rows at most; 100 if left out.")
+    ] = None,
+    format_: ListFormat = None,
 ) -> None:
     """List reports in order of their ids."""
     output: Output = context.obj
+    who = Tenant.from_operator(tenant) if tenant else None
+    if format_ is not None:
+        from firstry.insight.listing import report_table
+
+        refuse_unless_whole(output, after, limit)
+        with opened_store() as (_, store):
+            print_table(report_table(store, who), format_)
+        return
+    rows = limit or PAGE_ROWS
     with opened_store() as (_, store):
-        who = Tenant.from_operator(tenant) if tenant else None
-        reports = store.reports(who, (after and _printable(after)) or None, limit)
-    following = reports[-1].report_id if len(reports) == limit else None
+        reports = store.reports(who, (after and _printable(after)) or None, rows)
+    following = reports[-1].report_id if len(reports) == rows else None
     document = {"reports": [report_json(report) for report in reports], "next": following}
     more = f"\nmore: firstry reports list --after {following}" if following else ""
     output.show(document, reports_text(reports) + more)
@@ -45,12 +58,16 @@ def list_reports(
 
 @app.command()
 def show(context: typer.Context, report_id: ReportId) -> None:
-    """Show one report."""
+    """Show one report; of one that was erased, when that was and its digest."""
     from firstry.exports.file import refuse_invalid
 
     output: Output = context.obj
     with opened_store() as (settings, store):
         report = _found(store, report_id)
+        if report.erased_at is not None:
+            text = f"ERASED at {iso(report.erased_at)}\n{report.digest}"
+            output.show(report_json(report) | {"report": None}, text)
+            return
         with _told_if_invalid(settings, report):
             refuse_invalid(report, store.public_keys())
     content = json.loads(report.body)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,7 @@ from firstry.cli.keys import new_keys
 from firstry.cli.output import Exit
 from firstry.config import PREFIX, Settings, load, require_for_serve
 from firstry.config_value import is_loopback
-from firstry.domain.errors import SettingInvalid
+from firstry.domain.errors import FirstryError, SettingInvalid
 from firstry.ports.telemetry import Event
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def serve(
     ] = None,
 ) -> int:
     """Run the service until it is told to stop."""
+    from firstry.wiring.eraser import refuse_unfit_eraser
     from firstry.wiring.service import build_service
     from firstry.wiring.web import build_web
 
@@ -59,9 +61,12 @@ def serve(
         _refuse_unless_loopback(settings)
     elif simulated_time is not None:
         raise SettingInvalid("--simulated-time goes with --dev only", "leave it out")
+    refuse_unfit_eraser(settings)
     with _listen(settings) as listening:
         service = build_service(settings, _simulated(simulated_time))
         app, close_web = build_web(service, with_remote=role is not Role.WORKER)
+        if role is not Role.WORKER:
+            service.operators.watch.begin()
         server = _server(app)
         # Until uvicorn takes the signal over, and once it has stopped and raises it again.
         signal.signal(signal.SIGTERM, lambda *_: _tell_to_stop(server))
@@ -73,6 +78,7 @@ def serve(
             version=__version__,
             banner=DEV_BANNER if dev else None,
         )
+        _tell_outdated_plans(service)
         worker = _Worker(service, server) if role is not Role.WEB else None
         if worker is not None:
             worker.start()
@@ -99,6 +105,7 @@ class _Worker(threading.Thread):
 
     def run(self) -> None:
         """Make passes until told to stop."""
+        from firstry.lifecycle.retention import Retention
         from firstry.scheduler.worker import run_until
         from firstry.stores.place import listen
 
@@ -106,11 +113,14 @@ class _Worker(threading.Thread):
         service.pulse.beat()
         if service.alerts is not None:
             service.alerts.start()
+        retention = Retention(service.retention)
+        retention.start()
         stop_listening = listen(service.settings.database_url, self._bell.set)
         try:
             run_until(self._told, self._bell, service.parts, service.runner, service.pulse.beat)
         finally:
             stop_listening()
+            retention.close()
             if service.alerts is not None:
                 service.alerts.close()
             self._has_died = not self._told.is_set()
@@ -138,6 +148,17 @@ def _server(app: "Starlette") -> "uvicorn.Server":
     )
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     return uvicorn.Server(config)
+
+
+def _tell_outdated_plans(service: "Service") -> None:
+    """Say in the log what was planned by other settings; it stays so until somebody orders it.
+
+    A role that may not look over all tenants cannot say it; then others do.
+    """
+    seen = service.operators.insight
+    with suppress(FirstryError):
+        if count := seen.plan.outdated(seen.clock.now()):
+            service.parts.telemetry.emit(Event.PLAN_OUTDATED, count=count)
 
 
 def _simulated(simulated_time: Path | None) -> "Clock | None":

@@ -14,6 +14,7 @@ from firstry.ports.store import Store
 
 if TYPE_CHECKING:
     from firstry.stores.sql.store import SqlStore
+    from firstry.wiring.operators import Operators
     from firstry.wiring.service import Service
 
 
@@ -28,6 +29,19 @@ def opened_store() -> Iterator[tuple[Settings, "SqlStore"]]:
         yield settings, store
     finally:
         store.close()
+
+
+@contextmanager
+def opened_operators() -> Iterator["Operators"]:
+    """Open what operators see and turn, by the clock of the store and the limits of alerts."""
+    from firstry.stores.place import clock_for
+    from firstry.wiring.operators import operators_of
+    from firstry.wiring.policy import policy_of
+
+    with opened_store() as (settings, store):
+        clock = clock_for(settings.database_url, store)
+        limits = (settings.alert_backoff, settings.alert_failure_rate)
+        yield operators_of(store, clock, policy_of(settings), *limits)
 
 
 def decided_at(settings: Settings, store: "SqlStore") -> datetime:

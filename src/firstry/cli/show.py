@@ -1,18 +1,23 @@
 """How tenants and reports look on the command line, as JSON and as text."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from io import StringIO
+from datetime import datetime, timedelta
+from unicodedata import east_asian_width
 
+from firstry.domain.erasure import erase_at
 from firstry.domain.instant import iso
 from firstry.domain.milestone import Milestone, State
 from firstry.domain.record import StoredReport, TenantRecord
 from firstry.ports.store import ReportHead
 
 
-def tenant_json(record: TenantRecord) -> dict[str, object]:
-    """Return a tenant as `tenants show --json` prints it."""
-    return {
+def tenant_json(record: TenantRecord, retention: timedelta | None = None) -> dict[str, object]:
+    """Return a tenant as `tenants show --json` prints it.
+
+    `erased_at` is there where it was erased; `erase_at`, where it will be by itself,
+    `retention` after its uninstallation.
+    """
+    document: dict[str, object] = {
         "cloud_id": record.tenant.cloud_id,
         "installed_at": _iso(record.installation.detected_at),
         "source": record.installation.source.value,
@@ -20,10 +25,12 @@ def tenant_json(record: TenantRecord) -> dict[str, object]:
         "last_tick_at": _iso(record.last_tick_at),
         "milestones": [_milestone_json(m) for m in record.milestones],
     }
+    return document | _erasure_json(record, retention)
 
 
 def report_json(report: ReportHead | StoredReport) -> dict[str, object]:
-    """Return a report's line as `reports list --json` prints it."""
+    """Return a report's line as `reports list --json` prints it; `erased_at` if it was erased."""
+    erased = {} if report.erased_at is None else {"erased_at": iso(report.erased_at)}
     return {
         "report_id": report.report_id,
         "cloud_id": report.tenant.cloud_id,
@@ -31,7 +38,7 @@ def report_json(report: ReportHead | StoredReport) -> dict[str, object]:
         "revision": report.revision,
         "generated_at": iso(report.generated_at),
         "digest": report.digest,
-    }
+    } | erased
 
 
 def tenants_text(records: Sequence[TenantRecord]) -> str:
@@ -49,7 +56,7 @@ def tenants_text(records: Sequence[TenantRecord]) -> str:
     return table(("tenant", "installed", "milestones"), rows)
 
 
-def tenant_text(record: TenantRecord) -> str:
+def tenant_text(record: TenantRecord, retention: timedelta | None = None) -> str:
     """Return one tenant with its milestones."""
     head = (
         f"tenant      {record.tenant.cloud_id}\n"
@@ -58,6 +65,8 @@ def tenant_text(record: TenantRecord) -> str:
         f"paused      {'yes' if record.paused_at else 'no'}\n"
         f"last tick   {_iso(record.last_tick_at) or 'none yet'}\n"
     )
+    for name, instant in _erasure_json(record, retention).items():
+        head += f"{name:<12}{instant}\n"
     rows = [
         (
             m.trigger,
@@ -79,25 +88,47 @@ def reports_text(reports: Sequence[ReportHead]) -> str:
     if not reports:
         return "No report yet."
     rows = [
-        (r.report_id, r.tenant.cloud_id, f"{r.trigger} {r.revision}", iso(r.generated_at), r.digest)
+        (
+            r.report_id,
+            r.tenant.cloud_id,
+            f"{r.trigger} {r.revision}",
+            iso(r.generated_at),
+            r.digest,
+            f"ERASED {iso(r.erased_at)}" if r.erased_at else "",
+        )
         for r in reports
     ]
-    return table(("report", "tenant", "trigger", "generated", "digest"), rows)
+    return table(("report", "tenant", "trigger", "generated", "digest", ""), rows)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return `rows` under `columns`, aligned, as wide as they need."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Return `rows` under `columns`, aligned, as wide as they need, each on one line."""
+    lines = [columns, *([_on_one_line(cell) for cell in row] for row in rows)]
+    widths = [max(map(_width, cells)) for cells in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
 
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for cells in rows:
-        drawn.add_row(*(Text(cell, no_wrap=True) for cell in cells))
-    console = Console(file=StringIO(), width=400, color_system=None)
-    console.print(drawn)
-    assert isinstance(console.file, StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+def _on_one_line(cell: str) -> str:
+    """Return a cell without what moves the cursor, as an error's text could."""
+    return "".join(c if c.isprintable() else " " for c in cell) if not cell.isprintable() else cell
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal it takes; letters of East Asia take two."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _erasure_json(record: TenantRecord, retention: timedelta | None) -> dict[str, str]:
+    erased_at = record.erasure.at if record.erasure is not None else None
+    found = {"erased_at": erased_at, "erase_at": erase_at(record, retention)}
+    return {name: iso(instant) for name, instant in found.items() if instant is not None}
 
 
 def _milestone_json(milestone: Milestone) -> dict[str, object]:

@@ -22,13 +22,16 @@ from firstry.cli.session import (
     required_reason,
 )
 from firstry.cli.show import tenant_json, tenant_text, tenants_text
+from firstry.cli.table import PAGE_ROWS, ListFormat, print_table, refuse_unless_whole
 from firstry.domain.errors import Conflict, InputInvalid
+from firstry.domain.filter import Filter
 from firstry.domain.filter_text import parse_filter
 from firstry.domain.instant import iso, parse_instant
 from firstry.domain.job import BulkAct
 from firstry.domain.phase import scene_at
 from firstry.domain.record import Installation, InstallationSource, TenantRecord
 from firstry.domain.tenant import Tenant
+from firstry.insight.table import TableFormat
 from firstry.lifecycle.install import Recorded, record_installation
 from firstry.lifecycle.pause import pause, resume
 from firstry.lifecycle.reset import reset as start_over
@@ -49,14 +52,22 @@ Reason = Annotated[str, typer.Option(help="Why; kept in the tenant's ledger.")]
 def list_tenants(
     context: typer.Context,
     after: Annotated[str, typer.Option(help="Begin behind this cloudId.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=PAGE_LIMIT, help="Rows at most.")] = 100,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=PAGE_LIMIT, help="Rows at most; 100 if left out.")
+    ] = None,
     filter_text: Annotated[
         str, typer.Option("--filter", help="Only these, as in state=backoff site~acme.")
     ] = "",
+    format_: ListFormat = None,
 ) -> None:
     """List tenants in cloudId order."""
     output: Output = context.obj
     wanted = parse_filter(filter_text)
+    if format_ is not None:
+        refuse_unless_whole(output, after, limit)
+        _print_all(wanted, format_)
+        return
+    rows = limit or PAGE_ROWS
     with opened_store() as (settings, store):
         begin = Tenant.from_operator(after).cloud_id if after else None
         if wanted.conditions:
@@ -64,11 +75,14 @@ def list_tenants(
             from firstry.wiring.policy import policy_of
 
             scene = scene_at(decided_at(settings, store), policy_of(settings))
-            records = SqlInsight(store.database).tenants(wanted, scene, begin, limit)
+            records = SqlInsight(store.database).tenants(wanted, scene, begin, rows)
         else:
-            records = store.tenants(begin, limit)
-    following = records[-1].tenant.cloud_id if len(records) == limit else None
-    document = {"tenants": [tenant_json(record) for record in records], "next": following}
+            records = store.tenants(begin, rows)
+    following = records[-1].tenant.cloud_id if len(records) == rows else None
+    document = {
+        "tenants": [tenant_json(each, settings.retention) for each in records],
+        "next": following,
+    }
     again = f" --filter '{filter_text}'" if filter_text else ""
     more = f"\nmore: firstry tenants list{again} --after {following}" if following else ""
     output.show(document, tenants_text(records) + more)
@@ -78,9 +92,10 @@ def list_tenants(
 def show(context: typer.Context, tenant: TenantId) -> None:
     """Show one tenant with all its milestones."""
     output: Output = context.obj
-    with opened_store() as (_, store):
+    with opened_store() as (settings, store):
         record = known_tenant(store, tenant)
-    output.show({"tenant": tenant_json(record)}, tenant_text(record))
+    kept = settings.retention
+    output.show({"tenant": tenant_json(record, kept)}, tenant_text(record, kept))
 
 
 @app.command()
@@ -202,6 +217,17 @@ def resume_tenant(
         who = known_tenant(store, tenant).tenant
         record = resume(store, who, required_reason(reason), decided_at(settings, store))
     return _show(context, record, f"{who.cloud_id} goes on")
+
+
+def _print_all(wanted: Filter, format_: TableFormat) -> None:
+    """Print every tenant that is meant, as the API gives it."""
+    with opened_store() as (settings, store):
+        from firstry.insight.listing import tenant_table
+        from firstry.stores.sql.insight import SqlInsight
+        from firstry.wiring.policy import policy_of
+
+        scene = scene_at(decided_at(settings, store), policy_of(settings))
+        print_table(tenant_table(SqlInsight(store.database), wanted, scene), format_)
 
 
 def _required(trigger: str) -> str:

@@ -44,7 +44,8 @@ def worker(
     context: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Make one pass and wait for it.")] = False,
 ) -> None:
-    """Attempt everything that is due, over all tenants."""
+    """Attempt everything that is due, over all tenants, and erase what was kept long enough."""
+    from firstry.lifecycle.retention import erase_expired
     from firstry.scheduler.worker import run_once
 
     if not once:
@@ -52,8 +53,13 @@ def worker(
     output: Output = context.obj
     with opened_service() as service:
         ended = [_attempt_json(run) for run in run_once(service.parts, service.runner)]
+        erased = [tenant.cloud_id for tenant in erase_expired(service.retention)]
     lines = [f"{a['cloud_id']} {a['trigger']}: {a['outcome']}" for a in ended]
-    output.show({"attempts": ended}, "\n".join(lines) or "nothing is due")
+    lines += [f"{cloud_id} is erased" for cloud_id in erased]
+    document: dict[str, object] = {"attempts": ended}
+    if erased:
+        document["erased"] = erased
+    output.show(document, "\n".join(lines) or "nothing is due")
 
 
 def _attempt_json(run: "Running") -> dict[str, object]:
