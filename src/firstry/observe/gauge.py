@@ -126,7 +126,7 @@ class Gauges(Collector):
         parts = self._parts
         try:
             parts.patrol.step()
-            seen = parts.watch.overview()
+            seen = parts.watch.overview(FRESH_SECONDS)
             return Numbers(seen, parts.holdings.holding(seen.at), parts.patrol.broken)
         except FirstryError:
             return None

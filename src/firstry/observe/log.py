@@ -71,21 +71,24 @@ def _allow_listed(_: object, __: str, event: MutableMapping[str, Any]) -> Mutabl
     kept: dict[str, Any] = {"ts": event["ts"], "event": event["event"]}
     for name in sorted(event):
         if name in FIELDS and event[name] is not None:
-            kept[name] = _shown(event[name])
+            kept[name] = shown(event[name])
     return kept
 
 
-def _shown(value: object) -> object:
+def shown(value: object) -> str | bool | int | float:
+    """Return a value as it may leave the process: cut, and with nothing that forges a line."""
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, datetime):
         return iso(value)
     text = str(value)[:LONGEST]
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _dumps(event: MutableMapping[str, Any], **_: object) -> str:
-    return json.dumps(event, ensure_ascii=True)
+    return json.dumps(event)
 
 
 def _as_text(_: object, __: str, event: MutableMapping[str, Any]) -> str:
