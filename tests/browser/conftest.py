@@ -1,4 +1,4 @@
-"""A real Chromium, with a fresh profile, that may reach nothing but files of this machine."""
+"""A real Chromium, with a fresh profile, that may reach nothing but this machine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
 
