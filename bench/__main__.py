@@ -7,7 +7,7 @@ a machine whose speed drifts moves both. Words choose some of the subjects:
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench import bulk, drain, idle, operators, page, pdf, report, start, waiting
@@ -17,7 +17,7 @@ from bench.row import Row
 Rows = Callable[[Sequence[Ground]], Iterator[Row]]
 
 
-def _of_each(measure: Callable[[Ground], list[Row]]) -> Rows:
+def _of_each(measure: Callable[[Ground], Iterable[Row]]) -> Rows:
     def measured(all_grounds: Sequence[Ground]) -> Iterator[Row]:
         for ground in all_grounds:
             yield from measure(ground)
@@ -42,7 +42,7 @@ SUBJECTS: Mapping[str, Rows] = {
     "drain": _of_each(drain.rows),
     "bulk": _of_each(lambda ground: bulk.rows(ground.folder, ground.name, ground.fresh)),
     "waiting": _of_each(waiting.rows),
-    "operators": _in_folder(operators.rows),
+    "operators": _of_each(operators.rows),
 }
 
 

@@ -1,180 +1,160 @@
-"""What operators ask for, with 100,000 tenants of which 5 % fail (ops-1 to ops-4)."""
+"""What operators ask for over HTTP, with 100,000 tenants of which 5 % fail (ops-1 to ops-6).
 
-import tempfile
+Each request goes to a served process with a real token, and is measured from its
+sending to the last byte of the answer. The slowest of a group is its row.
+"""
+
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
+from bench.asked import Known, api_pages, first_pages, screens
+from bench.ground import Ground, opened
+from bench.population import FAILING, FAILING_SHARE, populate, tenant_named
 from bench.row import Row
-from firstry.domain.arm import armed
-from firstry.domain.claim import Claim, claim
-from firstry.domain.due import Quiet
-from firstry.domain.filter_text import parse_filter
-from firstry.domain.job import BulkAct
-from firstry.domain.ledger import OPERATOR, PLATFORM, Entry, genesis
-from firstry.domain.outcome import Failed
-from firstry.domain.phase import scene_at
-from firstry.domain.policy import Policy
-from firstry.domain.record import (
-    Change,
-    Decide,
-    Installation,
-    InstallationSource,
-    Order,
-    SealedToken,
-    TenantRecord,
-    ledgered,
+from bench.served import ROUNDS, Served
+from bench.waiting import TENANTS
+from firstry.insight.overview import STALE_SECONDS
+from firstry.ports.store import PAGE_LIMIT
+from firstry.web.api.call import BASE as API
+from firstry.web.console.visit import BASE as CONSOLE
+
+FEW = 1_000
+METRICS = "/metrics"
+POLL_SECONDS = 0.1
+_WAITING = f"state=backoff error={FAILING}"
+ACTS = (
+    ("pause", _WAITING),
+    ("resume", f"paused=yes {_WAITING}"),
+    ("retry", _WAITING),
+    ("reset", "installed>19h installed<22h state=completed trigger=AUTO_12H"),
 )
-from firstry.domain.settle import Fenced, Settled, settle
-from firstry.domain.tenant import Tenant
-from firstry.insight.concern import concerns
-from firstry.insight.overview import overview
-from firstry.lifecycle import bulk
-from firstry.ports.insight import LineQuery
-from firstry.stores.clock import HostClock
-from firstry.stores.sql.sqlite.migration import upgrade
-from firstry.stores.sql.sqlite.store import SqliteStore
-from firstry.wiring.operators import Operators, operators_of
-
-TENANTS = 100_000
-EVERY_FAILING = 20
-BATCH = 1000
-ROUNDS = 3
-PAGE = 51
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-POLICY = Policy()
-FILTERS = (
-    "",
-    "state=backoff",
-    "backoff>2h",
-    "state=due",
-    "state=waiting",
-    "state=running",
-    "state=missed",
-    "state!=scheduled",
-    "error=JIRA_UNAVAILABLE",
-    "error=NONE_SUCH",
-    "site~f00",
-    "site~none",
-    "paused=yes",
-    "installed<7d",
-    "tick>3d",
-    "late>1h",
-    "due<2h",
-    "attempts>2",
-    "trigger=AUTO_12H state=backoff installed<7d",
-)
+"""In an order in which each leaves what the next one is about: 5 % of all, each time."""
 
 
-def rows(place: Path) -> list[Row]:
-    """Fill a SQLite store once, and measure each thing on it; the slowest filter counts."""
-    path = Path(tempfile.mkdtemp(dir=place)) / "operators.db"
-    upgrade(path)
-    store = SqliteStore(path)
-    _fill(store)
-    seen = operators_of(store, HostClock(), POLICY)
-    pages = max((_best(_page(seen, text)), text) for text in FILTERS)
-    lists = max(_best(_list(seen, query)) for query in QUERIES)
-    numbers = _best(lambda: concerns(overview(seen.insight, NOW)))
-    retried = _retry_all(seen)
+def rows(ground: Ground) -> Iterator[Row]:
+    """Fill a store once, and measure each thing on it."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    url, report_ids = _filled(ground, TENANTS, now)
+    with Served(ground.folder, url, f"operators-{ground.name}") as served:
+        first = served.once(METRICS, {})
+        yield _row(ground, "ops-5", "first /metrics of a process", "ms", first, 100)
+        first = served.once(f"{API}/health", served.headers)
+        yield _row(ground, "ops-4", "first overview of a process", "ms", first, 200)
+        job_id = _order(served, "pause", f"site={tenant_named(99).cloud_id}", 1)
+        known = Known(tenant_named(0).cloud_id, report_ids, job_id, now)
+        yield _slowest(ground, "ops-1", "first page", served, first_pages(), served.headers, 100)
+        pages = api_pages(served, known)
+        yield _slowest(ground, "ops-2", "API page", served, pages, served.headers, 200)
+        yield _slowest(ground, "ops-3", "screen", served, screens(known), served.cookies, 200)
+        overview = min(_after_an_act(served, number) for number in range(ROUNDS))
+        yield _row(ground, "ops-4", "overview after an act", "ms", overview, 200)
+        scraped = max(_after_a_while(served, METRICS) for _ in range(ROUNDS))
+        yield _row(ground, "ops-5", "/metrics after a while, the slowest", "ms", scraped, 100)
+        yield _flatness(ground, served, now)
+        yield from _bulk(ground, served)
+
+
+def _filled(ground: Ground, tenants: int, now: datetime) -> tuple[str, list[str]]:
+    """Return the URL of a store in which so many tenants live, and the ids of its reports."""
+    url = ground.fresh()
+    store = opened(url)
+    populate(store, tenants, now)
+    ids: list[str] = []
+    while page := store.reports(None, ids[-1] if ids else None, PAGE_LIMIT):
+        ids += [each.report_id for each in page]
     store.close()
-    return [
-        _row("ops-1", f"slowest first page ({pages[1] or 'all'})", "ms", pages[0], 100),
-        _row("ops-2", "overview and attention, made anew", "ms", numbers, 200),
-        _row("ops-3", "newest 50 of all ledgers", "ms", lists, 100),
-        _row("ops-4", f"bulk retry of {TENANTS // EVERY_FAILING:,}", "s", retried, 30),
-    ]
+    ground.look_over(url)
+    return url, ids
 
 
-QUERIES = (LineQuery(), LineQuery(kind="FAILED"), LineQuery(actor="operator:nobody"))
+def _row(ground: Ground, goal: str, what: str, unit: str, ours: float, limit: float) -> Row:
+    against = f"the limit, {TENANTS:,} tenants"
+    return Row(goal, f"{ground.name}: {what}", unit, ours, against, limit, "<= 1")
 
 
-def _row(goal: str, what: str, unit: str, ours: float, limit: float) -> Row:
-    return Row(goal, what, unit, ours, f"the limit, {TENANTS:,} tenants", limit, "<= 1")
+def _slowest(
+    ground: Ground,
+    goal: str,
+    what: str,
+    served: Served,
+    paths: Iterable[str],
+    headers: Mapping[str, str],
+    limit: float,
+) -> Row:
+    """Measure each path once, and again those that may be the slowest, for the best of a few."""
+    asked = sorted(((served.once(path, headers), path) for path in paths), reverse=True)
+    slowest, where = 0.0, ""
+    for once, path in asked:
+        if once <= slowest:
+            break
+        best = min(once, served.best(path, headers))
+        slowest, where = max((slowest, where), (best, path))
+    shown = where.removeprefix(API).removeprefix(CONSOLE)
+    return _row(ground, goal, f"{what} of {len(asked)} ({shown})", "ms", slowest, limit)
 
 
-def _best(work: Callable[[], object]) -> float:
-    """Return the milliseconds of the quickest of a few rounds: the others met somebody else."""
-    times = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times) * 1000
+def _after_an_act(served: Served, number: int) -> float:
+    path = f"{API}/tenants/{tenant_named(98).cloud_id}/{('pause', 'resume')[number % 2]}"
+    served.ask("POST", path, served.headers, {"reason": "bench"})
+    return served.once(f"{API}/health", served.headers)
 
 
-def _page(seen: Operators, text: str) -> Callable[[], object]:
-    wanted, scene = parse_filter(text), scene_at(NOW, POLICY)
-    return lambda: seen.insight.insight.tenants(wanted, scene, None, PAGE)
+def _after_a_while(served: Served, path: str) -> float:
+    served.hang_up()
+    time.sleep(STALE_SECONDS)
+    return served.once(path, {})
 
 
-def _list(seen: Operators, query: LineQuery) -> Callable[[], object]:
-    return lambda: seen.insight.insight.lines(query, None, PAGE)
+def _flatness(ground: Ground, served: Served, now: datetime) -> Row:
+    """Hold a scrape against one of a store with few tenants, in turn, once both were read."""
+    served.hang_up()
+    url, _ = _filled(ground, FEW, now)
+    with Served(ground.folder, url, f"few-{ground.name}") as few:
+        for each in (served, few):
+            each.once(METRICS, {})
+        time.sleep(1)
+        pairs = [(served.best(METRICS, {}), few.best(METRICS, {})) for _ in range(ROUNDS)]
+    many, least = (min(side) for side in zip(*pairs, strict=True))
+    what = f"{ground.name}: /metrics"
+    return Row("ops-5", what, "ms", many, f"with {FEW:,} tenants", least, "<= 1.5 (flat)")
 
 
-def _retry_all(seen: Operators) -> float:
-    """Return the seconds from the order to the end of the job."""
-    scene, ordered = scene_at(NOW, POLICY), Order("bench", OPERATOR, NOW)
-    wanted = parse_filter("state=backoff")
-    began = time.perf_counter()
-    count = bulk.preview(seen.bulk, BulkAct.RETRY, wanted, scene)
-    bulk.order(seen.bulk, "j-1", BulkAct.RETRY, wanted, count, order=ordered, scene=scene)
-    assert bulk.work_once(seen.bulk, "bench", lambda: False, lambda _: None)
-    seconds = time.perf_counter() - began
-    job = seen.bulk.jobs.job("j-1")
-    assert job is not None
-    assert (job.done, job.failed) == (TENANTS // EVERY_FAILING, 0)
-    return seconds
+def _bulk(ground: Ground, served: Served) -> Iterator[Row]:
+    """Order each act on 5 % of all tenants, while a worker works beside."""
+    worker = served.process("worker", f"worker-{ground.name}")
+    served.hang_up()
+    try:
+        for act, wanted in ACTS:
+            began = time.perf_counter()
+            count = _count(served, act, wanted)
+            if count != int(TENANTS * FAILING_SHARE):
+                raise RuntimeError(f"{wanted!r} means {count} targets")
+            counted = time.perf_counter() - began
+            if act == "retry":
+                yield _row(ground, "ops-6", "count before it", "ms", counted * 1000, 200)
+            _finish(served, _order(served, act, wanted, count))
+            seconds = time.perf_counter() - began
+            yield _row(ground, "ops-6", f"bulk {act} of {count:,}", "s", seconds, 30)
+    finally:
+        worker.kill()
 
 
-def _fill(store: SqliteStore) -> None:
-    for first in range(0, TENANTS, BATCH):
-        numbers = range(first, first + BATCH)
-        store.transact_many(NOW, {_named(n): _installed(n) for n in numbers})
-        failing = [n for n in numbers if n % EVERY_FAILING == 0]
-        for hours in (1, 0.5) if first % 2000 else (0.25,):
-            _fail(store, [_named(n) for n in failing], NOW - timedelta(hours=hours))
+def _count(served: Served, act: str, wanted: str) -> int:
+    page = served.page(f"{API}/tenants", filter=wanted, count="true", limit="1")
+    count: int = page["count"]["tenants" if act in ("pause", "resume") else "milestones"]
+    return count
 
 
-def _named(number: int) -> Tenant:
-    return Tenant.from_row(f"{number * 2654435761 % 2**32:08x}-2222-4333-8444-{number:012x}")
+def _order(served: Served, act: str, wanted: str, count: int) -> str:
+    order = {"act": act, "filter": wanted, "reason": "bench", "expected_count": count}
+    job: dict[str, str] = served.told("POST", f"{API}/bulk", order)["job"]
+    return job["job_id"]
 
 
-def _installed(number: int) -> Decide[None]:
-    """Most tenants are young; the failing ones are due for an hour."""
-    age = timedelta(hours=13 if number % EVERY_FAILING == 0 else number % 11)
-    found = Installation(NOW - age, InstallationSource.LIFECYCLE, "i")
-    token = SealedToken(b"x" * 400, "k", NOW + timedelta(hours=3))
-
-    def decide(_: TenantRecord | None) -> Change[None]:
-        tenant = _named(number)
-        record = TenantRecord(tenant, found, genesis(tenant), last_tick_at=NOW)
-        names = [name for name, _ in POLICY.triggers]
-        record = armed(record, names, found.installed_at, POLICY)
-        after, sealed = ledgered(record, [Entry("INSTALLED", NOW - age, PLATFORM, {})])
-        return Change(None, replace(after, token_expires_at=token.expires_at), sealed, token=token)
-
-    return decide
-
-
-def _fail(store: SqliteStore, tenants: list[Tenant], at: datetime) -> None:
-    """Let an attempt of each tenant fail at an instant, if it may be claimed then."""
-
-    def claimed(record: TenantRecord | None) -> Change[Claim | Quiet]:
-        return claim(_now(record), at, POLICY)
-
-    begun = store.transact_many(NOW, dict.fromkeys(tenants, claimed))
-    held: Mapping[Tenant, Claim] = {t: c for t, c in begun.items() if isinstance(c, Claim)}
-    error = Failed("JIRA_UNAVAILABLE", "Jira answered 503")
-
-    def settled(mine: Claim) -> Decide[Settled | Fenced]:
-        return lambda record: settle(record, mine, error, at, POLICY)
-
-    store.transact_many(NOW, {each: settled(mine) for each, mine in held.items()})
-
-
-def _now(record: TenantRecord | None) -> TenantRecord | None:
-    """Return the record as if the store's clock stood still; the filling goes back in time."""
-    return replace(record, store_clock_at=None) if record is not None else None
+def _finish(served: Served, job_id: str) -> None:
+    """Wait for the end of a job, and see that it did everything."""
+    while (job := served.page(f"{API}/bulk/{job_id}")["job"])["state"] != "done":
+        time.sleep(POLL_SECONDS)
+    if job["failed"]:
+        raise RuntimeError(f"{job['failed']} of {job['total']}: {job['errors'][:1]}")

@@ -21,7 +21,7 @@ from firstry.domain.job import Target
 from firstry.domain.phase import Phase, Scene, scene_at
 from firstry.domain.tenant import CloudId
 from firstry.insight.scan import ScanInsight
-from firstry.ports.insight import Insight, Line, LineQuery
+from firstry.ports.insight import Count, Insight, Line, LineQuery
 from firstry.ports.store import Store
 from firstry.stores.sql.insight import SqlInsight
 from firstry.stores.sql.store import SqlStore
@@ -114,6 +114,7 @@ def test_any_filter_means_the_same(
     assert fleet.sql.count_tenants(wanted, scene) == len(expected)
     targets = _targets(fleet.scan, wanted, scene, 1000)
     assert _targets(fleet.sql, wanted, scene, size) == targets
+    assert fleet.sql.count(wanted, scene) == Count(len(expected), len(targets))
     assert fleet.sql.count_targets(wanted, scene) == len(targets)
 
 
@@ -125,6 +126,7 @@ def test_the_numbers_are_the_same(fleet: Fleet, later: timedelta, late: timedelt
     assert fleet.sql.tally(scene, scene.now - late) == tally
     assert fleet.sql.rates(fleet.now - late) == fleet.scan.rates(fleet.now - late)
     assert fleet.sql.next_due_at(scene.now) == fleet.scan.next_due_at(scene.now)
+    assert fleet.sql.to_erase(scene.now - late, 9) == fleet.scan.to_erase(scene.now - late, 9)
 
 
 def test_failures_and_ticks_are_the_same(fleet: Fleet) -> None:

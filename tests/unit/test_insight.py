@@ -88,13 +88,21 @@ def test_every_concern_says_what_to_do() -> None:
         ),
         failures=(group,),
         rates=rates,
-        switches=(Switch(GENERATION, None, False, NOW, "operator:a", "incident"),),
+        switches=(
+            Switch(GENERATION, None, False, NOW, "operator:a", "incident"),
+            Switch(GENERATION, TENANT, False, NOW - 31 * 24 * HOUR, "operator:a", "case 17"),
+        ),
         is_clock_behind=True,
+        outdated_plans=2,
+        overdue_erasures=1,
+        last_tick_at=NOW - 4 * HOUR,
     )
-    found = concerns(seen) + concerns(replace(seen, switches=(), is_clock_behind=False))
+    off = (seen.switches[1],)
+    found = concerns(seen) + concerns(replace(seen, switches=off, is_clock_behind=False))
     assert {concern.code for concern in found} == set(Code)
     for concern in found:
         assert all([concern.what, concern.why, concern.remedy, concern.count])
+        assert concern.command.startswith("firstry ")
         if concern.filter_text is not None:
             parse_filter(concern.filter_text)
 

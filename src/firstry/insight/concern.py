@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from firstry.domain.display import counted
 from firstry.domain.filter_text import print_span
 from firstry.domain.flag import GENERATION
 from firstry.domain.phase import Phase
@@ -17,6 +18,9 @@ from firstry.insight.overview import LATE, Overview
 FEWEST_ATTEMPTS = 5
 STALLED = timedelta(minutes=10)
 FEWEST_ALIKE = 5
+SILENT = timedelta(hours=3)
+"""The platform ticks for each site once an hour."""
+OFF_LONG = timedelta(days=30)
 
 
 class Code(StrEnum):
@@ -31,7 +35,11 @@ class Code(StrEnum):
     REPORTS_LATE = "REPORTS_LATE"
     VAULT_DRY = "VAULT_DRY"
     FAILING_ALIKE = "FAILING_ALIKE"
+    TICKS_SILENT = "TICKS_SILENT"
     SWITCHED_OFF = "SWITCHED_OFF"
+    SWITCHED_OFF_LONG = "SWITCHED_OFF_LONG"
+    PLAN_OUTDATED = "PLAN_OUTDATED"
+    ERASURE_LATE = "ERASURE_LATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,28 @@ class Concern:
     act: str | None = None
     subject: str = ""
 
+    @property
+    def command(self) -> str:
+        """The command that mends it, or that shows whom it is about."""
+        if self.act is not None:
+            whom = f'--filter "{self.filter_text}" --all-matching'
+            return f'firstry tenants {self.act} {whom} --reason "..."'
+        return _COMMANDS[self.code].format(self.subject)
+
+
+_COMMANDS = {
+    Code.CLOCK_BEHIND: "firstry doctor",
+    Code.SCHEDULER_STALLED: "firstry serve --role worker",
+    Code.REPORTS_LATE: "firstry serve --role worker",
+    Code.VAULT_DRY: 'firstry tenants list --filter "tick>2h"',
+    Code.TICKS_SILENT: 'firstry tenants list --filter "tick>2h"',
+    Code.SWITCHED_OFF_LONG: "firstry flags list",
+    Code.SWITCHED_OFF: 'firstry flags set {} on --reason "..."',
+    Code.PLAN_OUTDATED: "firstry config plan",
+    Code.ERASURE_LATE: "firstry worker --once",
+}
+"""Of the concerns that no act on tenants mends."""
+
 
 def concerns(seen: Overview) -> list[Concern]:
     """Return everything that needs attention, in the order of `Code`."""
@@ -64,7 +94,11 @@ def concerns(seen: Overview) -> list[Concern]:
         *_late(seen),
         *_dry(seen),
         *_alike(seen),
+        *_silent(seen),
         *_switched_off(seen),
+        *_off_long(seen),
+        *_outdated(seen),
+        *_kept_too_long(seen),
     ]
     rank = list(Code)
     return sorted(found, key=lambda each: (rank.index(each.code), -each.count, each.subject))
@@ -89,7 +123,11 @@ def _stalled(seen: Overview) -> Iterator[Concern]:
     count = seen.count(Phase.DUE, is_paused=False)
     yield Concern(
         Code.SCHEDULER_STALLED,
-        f"{count} reports could be made and nobody makes them",
+        counted(
+            count,
+            "report could be made and nobody makes it",
+            "reports could be made and nobody makes them",
+        ),
         f"the oldest has waited for {_span(seen.lag())}",
         "look whether a worker runs: firstry serve --role worker; its log says why if it does",
         count,
@@ -123,7 +161,7 @@ def _long_backoff(seen: Overview) -> Iterator[Concern]:
         limit = print_span(seen.long_backoff)
         yield Concern(
             Code.BACKOFF_LONG,
-            f"{count} milestones wait longer than {limit}",
+            counted(count, "milestone waits", "milestones wait") + f" longer than {limit}",
             f"they failed several times in a row; the longest waits for {_span(longest)}",
             "read why, mend it, and retry them now",
             count,
@@ -138,7 +176,7 @@ def _ended(seen: Overview) -> Iterator[Concern]:
     if discarded:
         yield Concern(
             Code.MILESTONES_DISCARDED,
-            f"{discarded} reports are given up",
+            counted(discarded, "report is given up", "reports are given up"),
             "all their attempts failed",
             "read why, mend it, and reset them: revision n+1 is made, n stays",
             discarded,
@@ -149,7 +187,9 @@ def _ended(seen: Overview) -> Iterator[Concern]:
     if missed:
         yield Concern(
             Code.MILESTONES_MISSED,
-            f"{missed} reports were not made in their time",
+            counted(
+                missed, "report was not made in its time", "reports were not made in their time"
+            ),
             "their windows ended before an attempt succeeded",
             "if they are still wanted, reset them: revision n+1 has no window",
             missed,
@@ -170,7 +210,7 @@ def _late(seen: Overview) -> Iterator[Concern]:
         limit = print_span(LATE)
         yield Concern(
             Code.REPORTS_LATE,
-            f"{count} reports are late by more than {limit}",
+            counted(count, "report is late", "reports are late") + f" by more than {limit}",
             "there is more to do than is done, or the platform's quota is used up",
             "start another worker; if they are deferred, see what Jira says of its rate limit",
             count,
@@ -187,7 +227,7 @@ def _dry(seen: Overview) -> Iterator[Concern]:
         limit = print_span(LATE)
         yield Concern(
             Code.VAULT_DRY,
-            f"{count} reports wait for a token",
+            counted(count, "report waits for a token", "reports wait for a token"),
             "no tick has brought a token that lives long enough",
             "see whether ticks arrive (filter tick>2h), and the scopes of the app's manifest",
             count,
@@ -201,7 +241,8 @@ def _alike(seen: Overview) -> Iterator[Concern]:
         if group.count >= FEWEST_ALIKE:
             yield Concern(
                 Code.FAILING_ALIKE,
-                f"{group.count} milestones fail alike: {group.code}",
+                counted(group.count, "milestone fails", "milestones fail alike")
+                + f": {group.code}",
                 group.message,
                 "one cause for all of them; see docs/operations.md for the code",
                 group.count,
@@ -210,6 +251,42 @@ def _alike(seen: Overview) -> Iterator[Concern]:
                 "retry",
                 group.fingerprint,
             )
+
+
+def _silent(seen: Overview) -> Iterator[Concern]:
+    """No site ticks at all: the platform does not reach us, or does not call."""
+    last = seen.last_tick_at
+    live = (Phase.SCHEDULED, Phase.DUE, Phase.WAITING, Phase.BACKOFF, Phase.DEFERRED)
+    count = seen.count(*live)
+    if last is not None and seen.at - last > SILENT and count:
+        yield Concern(
+            Code.TICKS_SILENT,
+            f"no tick of any site came for {_span(seen.at - last)}",
+            "the platform calls once an hour for each site, and brings the tokens",
+            "see whether Forge reaches the service, and the app's scheduled trigger",
+            count,
+            last,
+        )
+
+
+def _off_long(seen: Overview) -> Iterator[Concern]:
+    """Switches that were turned for one tenant and perhaps forgotten."""
+    long = [
+        switch.changed_at
+        for switch in seen.switches
+        if not switch.is_on and switch.tenant is not None and switch.changed_at is not None
+        and seen.at - switch.changed_at > OFF_LONG
+    ]  # fmt: skip
+    if long:
+        yield Concern(
+            Code.SWITCHED_OFF_LONG,
+            counted(len(long), "switch of a single tenant is", "switches of single tenants are")
+            + f" off for over {OFF_LONG.days} days",
+            "what was switched off for a tenant is not made for it",
+            "switch on again what is no longer meant",
+            len(long),
+            min(long),
+        )
 
 
 def _switched_off(seen: Overview) -> Iterator[Concern]:
@@ -224,6 +301,33 @@ def _switched_off(seen: Overview) -> Iterator[Concern]:
                 switch.changed_at,
                 subject=switch.flag,
             )
+
+
+def _outdated(seen: Overview) -> Iterator[Concern]:
+    """The settings got other triggers or ages; nothing moves until somebody has looked at it."""
+    if seen.outdated_plans:
+        yield Concern(
+            Code.PLAN_OUTDATED,
+            counted(seen.outdated_plans, "milestone is", "milestones are")
+            + " planned by other triggers or ages",
+            "the settings have changed since, and what was planned keeps its plan",
+            "firstry config plan shows what would move, and with --apply moves it",
+            seen.outdated_plans,
+        )
+
+
+def _kept_too_long(seen: Overview) -> Iterator[Concern]:
+    """Retention is over and nobody erases: no worker, or none whose role may."""
+    if seen.overdue_erasures:
+        yield Concern(
+            Code.ERASURE_LATE,
+            counted(seen.overdue_erasures, "tenant is", "tenants are") + " still to be erased",
+            "their retention has been over for a day",
+            "see that a worker runs, and that FIRSTRY_ERASE_DATABASE_URL names a role that may "
+            "erase: `firstry doctor` says whether",
+            seen.overdue_erasures,
+            filter_text="uninstalled=yes",
+        )
 
 
 def _is_generation_off(seen: Overview) -> bool:

@@ -12,8 +12,7 @@ from firstry.ports.insight import Failures
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_NUMBER = re.compile(r"\d+")
-_HTTP_STATUS = re.compile(r"(?<=answered )\d{3}\b")
+_NUMBER = re.compile(r"(?<=answered )(\d{3})\b|\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,11 @@ class FailureGroup:
     example: Tenant
 
     @property
+    def rank(self) -> tuple[int, str, str]:
+        """Where it stands in the list of all groups: the largest first."""
+        return (-self.count, self.code, self.fingerprint)
+
+    @property
     def filter_text(self) -> str:
         """The filter that shows the milestones with this error code."""
         return f"error={self.code} state!=completed"
@@ -46,10 +50,8 @@ def normalised(message: str) -> str:
     >>> normalised("read 4711 of 'Acme'")
     "read # of '...'"
     """
-    statuses = iter(_HTTP_STATUS.findall(message))
-    blank = _HTTP_STATUS.sub("\x00", message)
-    blank = _NUMBER.sub("#", _QUOTED.sub("'...'", _UUID.sub("<id>", blank)))
-    return re.sub("\x00", lambda _: next(statuses), blank)
+    blank = _QUOTED.sub("'...'", _UUID.sub("<id>", message))
+    return _NUMBER.sub(lambda number: number[1] or "#", blank)
 
 
 def fingerprint_of(code: str, message: str) -> str:
@@ -64,7 +66,7 @@ def grouped(failures: Iterable[Failures]) -> Sequence[FailureGroup]:
     for each in failures:
         groups.setdefault(fingerprint_of(each.code, each.message), []).append(each)
     found = [_group(name, members) for name, members in groups.items()]
-    return sorted(found, key=lambda group: (-group.count, group.code, group.fingerprint))
+    return sorted(found, key=lambda group: group.rank)
 
 
 def _group(name: str, members: Sequence[Failures]) -> FailureGroup:

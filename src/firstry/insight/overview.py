@@ -7,6 +7,7 @@ at the same minute. Making one takes time that grows with the number of tenants;
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from firstry.domain.milestone import Act
 from firstry.domain.phase import LONG_BACKOFF, Phase, scene_at
 from firstry.domain.policy import Policy, Trigger
 from firstry.insight.fingerprint import FailureGroup, grouped
+from firstry.insight.plan_watch import PlanWatch
 from firstry.ports.clock import Clock
 from firstry.ports.flag import FlagBoard
 from firstry.ports.insight import Insight, Rate, Tally
@@ -25,7 +27,10 @@ LATE = timedelta(hours=1)
 """A report that is not made this long after it was due is late."""
 FAILURE_SHARE = 0.5
 """More than this share of the attempts of an hour failing is too much."""
+ERASURE_GRACE = timedelta(days=1)
 FRESH_SECONDS = 5.0
+STALE_SECONDS = 10.0
+"""Nobody is shown an overview that is older than this."""
 SPANS: Mapping[str, timedelta] = {"1h": timedelta(hours=1), "24h": timedelta(hours=24)}
 
 
@@ -43,6 +48,9 @@ class Overview:
     is_clock_behind: bool
     long_backoff: timedelta = LONG_BACKOFF
     failure_share: float = FAILURE_SHARE
+    outdated_plans: int = 0
+    overdue_erasures: int = 0
+    """Tenants that were to be erased by themselves and are still there a day later."""
 
     def count(self, *phases: Phase, is_paused: bool | None = None) -> int:
         """Return how many current milestones are in `phases`; paused or not, if asked."""
@@ -83,6 +91,7 @@ class InsightParts:
     flags: FlagBoard
     clock: Clock
     policy: Policy
+    plan: PlanWatch
     long_backoff: timedelta = LONG_BACKOFF
     failure_share: float = FAILURE_SHARE
 
@@ -101,28 +110,73 @@ def overview(parts: InsightParts, now: datetime) -> Overview:
         is_behind(parts.store.check(), now),
         parts.long_backoff,
         parts.failure_share,
+        parts.plan.outdated(now),
+        _overdue_erasures(parts, now),
     )
 
 
+def _overdue_erasures(parts: InsightParts, now: datetime) -> int:
+    """Return how many tenants are kept too long, as far as one page tells it."""
+    kept = parts.policy.retention
+    if kept is None:
+        return 0
+    return len(parts.insight.to_erase(now - kept - ERASURE_GRACE, PAGE_LIMIT))
+
+
 class Watch:
-    """The latest overview, made anew when somebody asks and it is a few seconds old."""
+    """The latest overview. Threads may share it.
+
+    Whoever asks for one that is a few seconds old gets it at once, and has the next one
+    made in the background; only where there is none that is recent enough does anybody
+    wait, and then all wait for the same one.
+    """
 
     def __init__(self, parts: InsightParts) -> None:
         self._parts = parts
         self._lock = threading.Lock()
-        self._made_at = 0.0
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="overview")
         self._latest: Overview | None = None
+        self._began_at = 0.0
+        self._making: Future[Overview] | None = None
+        self._turn = 0
 
-    def overview(self) -> Overview:
-        """Return an overview that is at most `FRESH_SECONDS` old; one caller at a time makes it."""
+    def begin(self) -> None:
+        """Have the first one made, so that whoever comes first need not wait for it."""
         with self._lock:
-            began = self._parts.clock.monotonic()
-            if self._latest is None or began - self._made_at >= FRESH_SECONDS:
-                self._latest = overview(self._parts, self._parts.clock.now())
-                self._made_at = began
-            return self._latest
+            self._ensure_making()
+
+    def overview(self, oldest_seconds: float = STALE_SECONDS) -> Overview:
+        """Return an overview that is younger than `oldest_seconds`.
+
+        Raises what the store raises, if there is none and it cannot be made.
+        """
+        with self._lock:
+            latest, age = self._latest, self._parts.clock.monotonic() - self._began_at
+            if latest is not None and age < FRESH_SECONDS:
+                return latest
+            making = self._ensure_making()
+        return latest if latest is not None and age < oldest_seconds else making.result()
 
     def forget(self) -> None:
-        """Have the next caller get a new one, because somebody has just changed something."""
+        """Have the next caller wait for a new one, because somebody has just changed something."""
         with self._lock:
-            self._latest = None
+            self._turn += 1
+            self._latest = self._making = None
+
+    def _ensure_making(self) -> Future[Overview]:
+        """Return the overview that is being made; the caller holds the lock."""
+        if self._making is None:
+            self._making = self._threads.submit(self._make, self._turn)
+        return self._making
+
+    def _make(self, turn: int) -> Overview:
+        """Make an overview, and keep it unless it was begun before somebody changed something."""
+        made, began_at = None, self._parts.clock.monotonic()
+        try:
+            made = overview(self._parts, self._parts.clock.now())
+            return made
+        finally:
+            with self._lock:
+                if turn == self._turn:
+                    self._making = None
+                    self._latest, self._began_at = made, began_at

@@ -31,6 +31,11 @@ class LedgerPatrol:
         """How many tenants had a broken ledger when they were last looked at."""
         return len(self._broken)
 
+    @property
+    def broken_tenants(self) -> list[CloudId]:
+        """Which they were, in order."""
+        return sorted(self._broken)
+
     def step(self, tenants: int = TENANTS_A_STEP) -> None:
         """Look at the next few tenants. Raises StoreUnavailable as the store does."""
         with self._lock:

@@ -18,11 +18,13 @@ from firstry.domain.job import Target
 from firstry.domain.ledger import Head
 from firstry.domain.milestone import LastError, Milestone, State
 from firstry.domain.phase import Phase, Scene, current, phase_of, wait_began_at, wait_of
-from firstry.domain.policy import Trigger
+from firstry.domain.plan import Fate, planned
+from firstry.domain.policy import Policy, Trigger
 from firstry.domain.record import TenantRecord
 from firstry.domain.service_ledger import service_genesis
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.insight import (
+    Count,
     Failures,
     Line,
     LineQuery,
@@ -71,6 +73,9 @@ class ScanInsight:
             for cloud_id, trigger in keys[: min(limit, PAGE_LIMIT)]
         ]
 
+    def count(self, wanted: Filter, scene: Scene) -> Count:
+        return Count(self.count_tenants(wanted, scene), self.count_targets(wanted, scene))
+
     def count_tenants(self, wanted: Filter, scene: Scene) -> int:
         found = (meant(wanted, record, scene) for record in self._records(None))
         return sum(milestones is not None for milestones in found)
@@ -87,6 +92,10 @@ class ScanInsight:
                 key = (milestone.trigger, phase, is_apart)
                 groups.setdefault(key, []).append(milestone)
         return [_tally(*key, members, scene, late_since) for key, members in sorted(groups.items())]
+
+    def count_outdated(self, now: datetime, policy: Policy) -> int:
+        plans = (each for record in self._records(None) for each in planned(record, now, policy))
+        return sum(each.fate is not Fate.STAYS for each in plans)
 
     def failures(self, limit: int) -> Sequence[Failures]:
         groups: dict[tuple[str, str, Trigger], list[tuple[LastError, Tenant]]] = {}
@@ -114,6 +123,16 @@ class ScanInsight:
         found.sort(key=lambda line: order(line.place), reverse=True)
         behind = [x for x in found if before is None or order(x.place) < order(before)]
         return behind[: min(limit, PAGE_LIMIT)]
+
+    def to_erase(self, until: datetime, limit: int) -> Sequence[Tenant]:
+        found = sorted(
+            (record.uninstalled_at, record.tenant.cloud_id)
+            for record in self._records(None)
+            if record.uninstalled_at is not None
+            and record.uninstalled_at <= until
+            and (record.erasure is None or record.erasure.at < record.uninstalled_at)
+        )
+        return [Tenant.from_row(cloud_id) for _, cloud_id in found[: min(limit, PAGE_LIMIT)]]
 
     def next_due_at(self, now: datetime) -> datetime | None:
         return min(
@@ -150,7 +169,7 @@ class ScanInsight:
                     entry = json.loads(sealed.body)
                     at = parse_instant(entry["at"])
                     place = Place(at, record.tenant.cloud_id, sealed.sequence)
-                    yield Line(place, sealed.body, sealed.hash), entry
+                    yield Line(place, sealed.body, sealed.hash, sealed.erased_hash), entry
 
 
 def _key(target: Target) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from firstry.domain.access import ApiToken
 from firstry.domain.canonical import Json, digest_of
+from firstry.domain.erasure import erase_at
 from firstry.domain.flag import Switch
 from firstry.domain.instant import iso
 from firstry.domain.job import Job, TargetError
@@ -32,6 +33,8 @@ def tenant_json(record: TenantRecord, scene: Scene) -> Object:
         "uninstalled_at": _iso(record.uninstalled_at),
         "last_tick_at": _iso(record.last_tick_at),
         "has_token": (record.token_expires_at or scene.now) > scene.now,
+        "erased_at": _iso(record.erasure.at) if record.erasure is not None else None,
+        "erase_at": _iso(erase_at(record, scene.retention)),
         "switched_off": sorted(record.switched_off),
         "milestones": [milestone_json(record, m, scene) for m in record.milestones],
     }
@@ -74,6 +77,7 @@ def report_json(report: ReportHead) -> Object:
         "revision": report.revision,
         "generated_at": iso(report.generated_at),
         "digest": report.digest,
+        "erased_at": _iso(report.erased_at),
     }
 
 
@@ -139,7 +143,7 @@ def line_json(line: Line, entry: Object) -> Object:
         "at": entry["at"],
         "actor": entry["actor"],
         "detail": entry["detail"],
-        "entry_hash": digest_of(line.body),
+        "entry_hash": line.erased_hash or digest_of(line.body),
         "hash": line.hash,
     }
 

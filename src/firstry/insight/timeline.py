@@ -25,7 +25,7 @@ def moment_of(line: Line) -> Moment:
     """Return an entry as a sentence; a kind that is not known here is named as it is."""
     entry = json.loads(line.body)
     detail = entry["detail"]
-    tell = _SENTENCES.get(entry["kind"], _unknown)
+    tell = _erased if "erased" in detail else _SENTENCES.get(entry["kind"], _unknown)
     return Moment(
         line.place.at,
         line.place.sequence,
@@ -41,6 +41,10 @@ _Detail = Mapping[str, Any]
 
 def _unknown(detail: _Detail) -> str:
     return str(detail["kind"]).replace("_", " ").lower()
+
+
+def _erased(detail: _Detail) -> str:
+    return f"{_unknown(detail)} (the rest is erased)"
 
 
 def _because(detail: _Detail, text: str) -> str:
@@ -79,6 +83,20 @@ def _ordered(text: str) -> Callable[[_Detail], str]:
     return lambda detail: _because(detail, text)
 
 
+def _cancelled(detail: _Detail) -> str:
+    """With a reason it is an operator's, for another plan."""
+    if detail.get("reason"):
+        return _because(detail, "cancelled, for the settings have another plan")
+    return "cancelled with the installation"
+
+
+def _replanned(detail: _Detail) -> str:
+    for each in detail.get("armed", ()):
+        return _because(detail, f"planned anew: due at {each['due_at']}")
+    end = detail.get("window_end_at")
+    return _because(detail, f"its window ends at {end} now" if end else "its window never ends now")
+
+
 def _evidence_read(detail: _Detail) -> str:
     return f"read {detail.get('dataset')} (Jira answered {detail.get('status')})"
 
@@ -99,7 +117,8 @@ _SENTENCES: Mapping[str, Callable[[_Detail], str]] = {
     "DEFERRED": _deferred,
     "MISSED": _ended("window over"),
     "DISCARDED": _ended("given up"),
-    "CANCELLED": lambda _: "cancelled with the installation",
+    "CANCELLED": _cancelled,
+    "REPLANNED": _replanned,
     "RESET": _ordered("reset by an operator"),
     "RETRY_REQUESTED": _ordered("retry ordered"),
     "MANUAL_REQUESTED": _ordered("report asked for"),
@@ -107,4 +126,7 @@ _SENTENCES: Mapping[str, Callable[[_Detail], str]] = {
     "RESUMED": _ordered("resumed"),
     "EVIDENCE_READ": _evidence_read,
     "FLAG_SWITCHED": _switched,
+    "ERASED": _ordered("erased: everything before it"),
 }
+KINDS = tuple(_SENTENCES)
+"""The kinds of entries that are told as sentences of their own."""

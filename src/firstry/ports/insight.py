@@ -13,7 +13,7 @@ from firstry.domain.filter import Filter
 from firstry.domain.job import Target
 from firstry.domain.ledger import Head
 from firstry.domain.phase import Phase, Scene
-from firstry.domain.policy import Trigger
+from firstry.domain.policy import Policy, Trigger
 from firstry.domain.record import TenantRecord
 from firstry.domain.tenant import CloudId, Tenant
 
@@ -77,11 +77,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One ledger entry with its place. `body` is the canonical entry."""
+    """One ledger entry with its place. `body` is the canonical entry, or what is left of it."""
 
     place: Place
     body: bytes
     hash: str
+    erased_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,14 @@ class LineQuery:
     tenant: Tenant | None = None
     kind: str | None = None
     actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many tenants a filter means, and how many of their current milestones."""
+
+    tenants: int
+    milestones: int
 
 
 class Insight(Protocol):
@@ -108,6 +117,10 @@ class Insight(Protocol):
         """Return the current milestones that `wanted` means, in order of tenant and trigger."""
         ...
 
+    def count(self, wanted: Filter, scene: Scene) -> Count:
+        """Return how many tenants and current milestones are meant, in one go."""
+        ...
+
     def count_tenants(self, wanted: Filter, scene: Scene) -> int:
         """Return how many tenants are meant."""
         ...
@@ -118,6 +131,13 @@ class Insight(Protocol):
 
     def tally(self, scene: Scene, late_since: datetime) -> Sequence[Tally]:
         """Count the current milestones by trigger and phase; `late` are due before `late_since`."""
+        ...
+
+    def count_outdated(self, now: datetime, policy: Policy) -> int:
+        """Return how many plans `policy` would change now: all of `domain.plan` that do not stay.
+
+        It looks at each milestone that waits, so it takes time that grows with the tenants.
+        """
         ...
 
     def failures(self, limit: int) -> Sequence[Failures]:
@@ -133,6 +153,10 @@ class Insight(Protocol):
 
         Evidence that was read is left out unless one tenant is asked for.
         """
+        ...
+
+    def to_erase(self, until: datetime, limit: int) -> Sequence[Tenant]:
+        """Return tenants that uninstalled the app not after `until` and were not erased since."""
         ...
 
     def next_due_at(self, now: datetime) -> datetime | None:

@@ -16,6 +16,9 @@ from firstry.domain.phase import Phase, Scene
 
 _PLACES = "abcdefghij"
 """The endings of the names of a list's values; those that are left over are bound empty."""
+# A plus before a column tells SQLite, which has no statistics, to look for no index there: it
+# would read and sort whatever comes after an instant, where a walk in order ends with the page.
+# PostgreSQL estimates and decides by itself; it is not told.
 _LIVE = "m.state IN ('scheduled', 'claimed')"
 _TROUBLED = "(m.state = 'claimed' OR (m.state = 'scheduled' AND m.next_due > m.due_at))"
 _WAIT = """(m.next_due - CASE m.state WHEN 'claimed' THEN m.lease_until
@@ -23,12 +26,14 @@ _WAIT = """(m.next_due - CASE m.state WHEN 'claimed' THEN m.lease_until
 _BACKOFF = f"""({_TROUBLED} AND m.next_due > :now
     AND ((m.state = 'claimed' AND m.lease_until <= :now)
          OR (m.state = 'scheduled' AND m.deferral_kind IS NULL)))"""
+TOKEN_END = "(SELECT k.expires_at FROM token k WHERE k.cloud_id = m.cloud_id)"
+"""Looked up only where it decides: few milestones are due."""
 PHASE: Mapping[Phase, str] = {
     Phase.SCHEDULED: """(m.state = 'scheduled' AND m.next_due > :now
         AND m.next_due <= m.due_at AND m.deferral_kind IS NULL)""",
-    Phase.DUE: f"({_LIVE} AND m.next_due <= :now AND coalesce(k.expires_at, 0) >= :token_until)",
-    Phase.WAITING: f"""({_LIVE} AND m.next_due <= :now
-        AND coalesce(k.expires_at, 0) < :token_until)""",
+    Phase.DUE: f"({_LIVE} AND +m.next_due <= :now AND coalesce({TOKEN_END}, 0) >= :token_until)",
+    Phase.WAITING: f"""({_LIVE} AND +m.next_due <= :now
+        AND coalesce({TOKEN_END}, 0) < :token_until)""",
     Phase.RUNNING: f"({_TROUBLED} AND m.state = 'claimed' AND m.lease_until > :now)",
     Phase.BACKOFF: _BACKOFF,
     Phase.DEFERRED: f"""({_TROUBLED} AND m.state = 'scheduled' AND m.next_due > :now
@@ -40,14 +45,14 @@ PHASE: Mapping[Phase, str] = {
 }
 """A piece for each phase; together they are `domain.phase.phase_of`."""
 
-CURRENT = """NOT EXISTS (SELECT 1 FROM milestone n WHERE n.cloud_id = m.cloud_id
+CURRENT = """NOT EXISTS (SELECT 1 FROM milestone n WHERE n.revision > 1 AND n.cloud_id = m.cloud_id
     AND n.trigger_name = m.trigger_name AND n.revision = m.revision + 1)"""
 _PIECES: Mapping[tuple[Field, Operator], str] = {
     (Field.SITE, Operator.IS): """t.cloud_id IN (:site_a, :site_b, :site_c, :site_d, :site_e,
         :site_f, :site_g, :site_h, :site_i, :site_j)""",
     (Field.SITE, Operator.HAS): "lower(t.cloud_id) LIKE :site_has ESCAPE '!'",
-    (Field.INSTALLED, Operator.BELOW): "t.installed_at > :now - :installed_below",
-    (Field.INSTALLED, Operator.ABOVE): "t.installed_at < :now - :installed_above",
+    (Field.INSTALLED, Operator.BELOW): "+t.installed_at > :now - :installed_below",
+    (Field.INSTALLED, Operator.ABOVE): "+t.installed_at < :now - :installed_above",
     (Field.TICK, Operator.BELOW): "t.last_tick_at > :now - :tick_below",
     (Field.TICK, Operator.ABOVE): """(t.last_tick_at IS NULL
         OR t.last_tick_at < :now - :tick_above)""",
@@ -65,12 +70,10 @@ _PIECES: Mapping[tuple[Field, Operator], str] = {
     (Field.BACKOFF, Operator.ABOVE): f"{_BACKOFF} AND {_WAIT} > :backoff_above",
     (Field.LATE, Operator.BELOW): f"""{_LIVE} AND m.due_at <= :now
         AND m.due_at > :now - :late_below""",
-    (Field.LATE, Operator.ABOVE): f"""{_LIVE} AND m.due_at <= :now
-        AND m.due_at < :now - :late_above""",
-    (Field.DUE, Operator.BELOW): f"""{_LIVE} AND m.next_due > :now
-        AND m.next_due < :now + :due_below""",
-    (Field.DUE, Operator.ABOVE): f"""{_LIVE} AND m.next_due > :now
-        AND m.next_due > :now + :due_above""",
+    (Field.LATE, Operator.ABOVE): f"{_LIVE} AND m.due_at < :now - :late_above",
+    (Field.DUE, Operator.BELOW): f"""{_LIVE} AND +m.next_due > :now
+        AND +m.next_due < :now + :due_below""",
+    (Field.DUE, Operator.ABOVE): f"{_LIVE} AND +m.next_due > :now + :due_above",
 }
 _YES_NO: Mapping[tuple[Field, object], str] = {
     (Field.PAUSED, True): "t.paused_at IS NOT NULL",
@@ -78,49 +81,63 @@ _YES_NO: Mapping[tuple[Field, object], str] = {
     (Field.UNINSTALLED, True): "t.uninstalled_at IS NOT NULL",
     (Field.UNINSTALLED, False): "t.uninstalled_at IS NULL",
 }
-_MILESTONE = "milestone m CROSS JOIN tenant t"  # SQLite takes them in this order
+_SITE_OF_MILESTONE: Mapping[tuple[Field, Operator], str] = {
+    (field, operator): piece.replace("t.cloud_id", "m.cloud_id")
+    for (field, operator), piece in _PIECES.items()
+    if field is Field.SITE
+}
 _OF_ONE = "t.cloud_id = m.cloud_id"
-_TENANT = "tenant t"
-_TOKEN = "LEFT JOIN token k ON k.cloud_id = t.cloud_id"
+_WITH_TENANT = "CROSS JOIN tenant t"  # SQLite takes them in this order
 _WITH_MILESTONES = "JOIN milestone m ON m.cloud_id = t.cloud_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The tail of a query, from FROM to the last condition, and the values it needs."""
+    """The tail of a query, from FROM to the last condition, and the values it needs.
+
+    `walked` is the alias of the table whose `cloud_id` the query goes along.
+    """
 
     text: str
     values: Mapping[str, Any]
+    walked: str
 
 
-def selection(wanted: Filter, scene: Scene, *, of_milestones: bool, behind: str) -> Selection:
+def selection(wanted: Filter, scene: Scene, *, of_milestones: bool) -> Selection:
     """Return what selects tenants as `t`, and with `of_milestones` the meant ones as `m`.
 
-    `behind` is one more condition: where the page begins.
+    Milestones are the rarer end to begin at, unless few tenants are named; and tenants are
+    not looked at where nothing but their names is asked for.
     """
     needs_milestones = of_milestones or bool(wanted.of_milestones())
-    pieces = [_piece(condition) for condition in wanted.conditions]
-    if begins_at_milestones(wanted):
-        source = [_MILESTONE]
-        pieces.append(_OF_ONE)
+    asks_tenants = any(condition.field is not Field.SITE for condition in wanted.of_tenant())
+    begins_there = bool(wanted.of_milestones()) or not asks_tenants
+    if needs_milestones and begins_there and not _names_few(wanted):
+        source = ["milestone m", *([_WITH_TENANT] if asks_tenants else [])]
+        pieces = [_piece_of_milestone(condition) for condition in wanted.conditions]
+        pieces += [_OF_ONE] if asks_tenants else []
+        walked, last = "m", "t" if asks_tenants else "m"
     else:
-        source = [_TENANT, *([_WITH_MILESTONES] if needs_milestones else [])]
-    if any("k.expires_at" in piece for piece in pieces):
-        source.append(_TOKEN)
+        source = ["tenant t", *([_WITH_MILESTONES] if needs_milestones else [])]
+        pieces = [_piece(condition) for condition in wanted.conditions]
+        walked = last = "t"
     if needs_milestones:
-        pieces.append(CURRENT)
-    conditions = "\n  AND ".join([behind, *pieces])
+        # By the table that is read last, so that SQLite looks only once all else is fulfilled.
+        pieces.append(CURRENT.replace("m.cloud_id", f"{last}.cloud_id"))
+    conditions = "\n  AND ".join(pieces or ["1 = 1"])
     text = "\n".join(["FROM", *source, "WHERE", conditions])
-    return Selection(text, _values(wanted, scene))
+    return Selection(text, _values(wanted, scene), walked)
 
 
-def begins_at_milestones(wanted: Filter) -> bool:
-    """Whether milestones are the rarer end to begin at: always, unless few tenants are named."""
-    names_few = any(
+def _names_few(wanted: Filter) -> bool:
+    return any(
         (c.field, c.operator) == (Field.SITE, Operator.IS) or c.value is True
         for c in wanted.of_tenant()
     )
-    return bool(wanted.of_milestones()) and not names_few
+
+
+def _piece_of_milestone(condition: Condition) -> str:
+    return _SITE_OF_MILESTONE.get((condition.field, condition.operator)) or _piece(condition)
 
 
 def _piece(condition: Condition) -> str:
