@@ -48,9 +48,10 @@ soak: setup ## run the long sizes of every proof, about two hours (ARGS="postgre
 	@$(RUN)/python tests/soak.py $(ARGS)
 
 picture: setup ## make the pictures in docs/images anew, in a real Chromium
-	@$(RUN)/pytest --quiet tests/browser -k "picture_of_the_readme or light_dark"
+	@$(RUN)/pytest --quiet tests/browser -k "picture_of_the_readme or light_dark or one_by_one"
 	@cp build/screens/report.png docs/images/report.png
 	@mkdir -p docs/images/jira && cp build/screens/jira/*.png docs/images/jira/
+	@mkdir -p docs/images/console && cp build/screens/console/*.png docs/images/console/
 
 ci: system ## what continuous integration runs: system packages, then make test
 	@$(MAKE) --no-print-directory test

@@ -81,18 +81,18 @@ CODE = tuple(path for path in ("src", "tests", "bench", "spec") if _holds_code(p
 FOLDERS = (
     _tests("tidy", 60, is_fast=True),
     _tests("unit", 90, is_fast=True),
-    _tests("conformance", 450),
+    _tests("conformance", 600),
     _tests("property", 400),
     _tests("integration", 500),
     _tests("network", 300),
-    _tests("postgres", 500),
+    _tests("postgres", 600),
     _tests("interleaving", 180),
     _tests("restart", 400),
-    _tests("scenario", 400),
-    _tests("security", 300),
+    _tests("scenario", 600),
+    _tests("security", 450),
     _tests("report", 400),
     replace(
-        _tests("alerts", 120),
+        _tests("alerts", 300),
         tool="promtool",
         remedy="install prometheus (Debian: make system)",
     ),
@@ -105,7 +105,7 @@ FOLDERS = (
     _tests("crash", 600),
     _tests("simulation", 900),
     replace(
-        _tests("browser", 480), tool="chromium", remedy="install chromium (Debian: make system)"
+        _tests("browser", 900), tool="chromium", remedy="install chromium (Debian: make system)"
     ),
     _tests("docs", 300),
 )

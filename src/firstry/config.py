@@ -9,7 +9,7 @@ are compared with it.
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -27,22 +27,29 @@ from firstry.config_value import (
     parse_database_url,
     parse_datasets,
     parse_environments,
+    parse_issuer,
     parse_jwks_url,
     parse_key,
     parse_keys,
     parse_public_url,
     parse_rate,
+    parse_retention,
+    parse_roles,
+    parse_scopes,
     parse_share,
     parse_triggers,
+    parse_word,
     whole_number,
     without_password,
 )
+from firstry.domain.access import Role
 from firstry.domain.errors import SettingInvalid
 from firstry.domain.evidence import Dataset
 from firstry.domain.policy import CatchUp, Trigger
 
 PREFIX = "FIRSTRY_"
 FILE_NAME = "firstry.toml"
+MADE = "made by the command"
 ATLASSIAN_JWKS_URL = "https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json"
 READ_JIRA_WORK = tuple(
     d
@@ -58,6 +65,7 @@ class Settings:
 
     database_url: str
     migrate_database_url: str | None
+    erase_database_url: str | None
     forge_app_id: str | None
     forge_jwks_url: str
     forge_environments: frozenset[str]
@@ -73,6 +81,7 @@ class Settings:
     answer_within: timedelta
     generation_timeout: timedelta
     lease: timedelta
+    retention: timedelta | None
     alert_backoff: timedelta
     alert_failure_rate: float
     alert_webhook_url: str | None = field(repr=False)
@@ -81,6 +90,25 @@ class Settings:
     port: int
     log_format: str
     metrics_token: str | None = field(repr=False)
+    traces_url: str | None
+    oidc_issuer: str | None
+    oidc_client_id: str | None
+    oidc_client_secret: str | None = field(repr=False)
+    oidc_scopes: str
+    oidc_name_claim: str
+    oidc_role_claim: str
+    oidc_roles: Mapping[str, Role] | None
+    explained: tuple["Explained", ...] = field(repr=False, default=())
+    """Each one as people may see it, and where it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A setting as it is in force. A secret's value is never shown."""
+
+    name: str
+    value: str | None
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +139,13 @@ SETTINGS = (
         None,
         parse_database_url,
         "postgresql://migrator@db.example.com/firstry",
+        shown=without_password,
+    ),
+    Setting(
+        "ERASE_DATABASE_URL",
+        None,
+        parse_database_url,
+        "postgresql://eraser@db.example.com/firstry",
         shown=without_password,
     ),
     Setting(
@@ -150,6 +185,7 @@ SETTINGS = (
     Setting("ANSWER_WITHIN", "4s", duration_between(SECOND / 10, 5 * SECOND), "4s"),
     Setting("GENERATION_TIMEOUT", "120s", duration_between(SECOND, None), "120s"),
     Setting("LEASE", "300s", duration_between(SECOND, None), "300s"),
+    Setting("RETENTION", "90d", parse_retention, "90d"),
     Setting("ALERT_BACKOFF", "2h", duration_between(60 * SECOND, None), "2h"),
     Setting("ALERT_FAILURE_RATE", "0.5", parse_share, "0.5"),
     Setting(
@@ -164,6 +200,14 @@ SETTINGS = (
     Setting("PORT", "8017", whole_number(0, 65535), "8017"),
     Setting("LOG_FORMAT", "auto", one_of("auto", "json", "text"), "json"),
     Setting("METRICS_TOKEN", None, parse_bearer, "<16 or more characters>", is_secret=True),
+    Setting("TRACES_URL", None, parse_jwks_url, "http://127.0.0.1:4318/v1/traces"),
+    Setting("OIDC_ISSUER", None, parse_issuer, "https://login.example.com"),
+    Setting("OIDC_CLIENT_ID", None, parse_word, "firstry"),
+    Setting("OIDC_CLIENT_SECRET", None, parse_word, "<from the provider>", is_secret=True),
+    Setting("OIDC_SCOPES", "openid profile email", parse_scopes, "openid profile groups"),
+    Setting("OIDC_NAME_CLAIM", "sub", parse_word, "email"),
+    Setting("OIDC_ROLE_CLAIM", "groups", parse_word, "realm_access.roles"),
+    Setting("OIDC_ROLES", None, parse_roles, "sre=operator,oncall=viewer"),
 )
 """Every setting, in the order of the documentation."""
 
@@ -174,42 +218,35 @@ def load(made: Mapping[str, str] | None = None) -> Settings:
     `made` are settings that stand where neither the environment nor the file in
     the working folder sets them.
     """
-    texts = (dict(made) if made else {}) | _texts(os.environ, Path())
-    settings = Settings(**{s.name.lower(): _value(s, texts.get(s.name)) for s in SETTINGS})
+    sourced = {name: (text, MADE) for name, text in (made or {}).items()}
+    sourced |= _sourced(os.environ, Path())
+    texts = {name: text for name, (text, _) in sourced.items()}
+    settings = Settings(
+        **{s.name.lower(): _value(s, texts.get(s.name)) for s in SETTINGS},
+        explained=tuple(
+            _explained(s, *sourced.get(s.name, (s.default, "default"))) for s in SETTINGS
+        ),
+    )
     if settings.generation_timeout >= settings.lease:
         raise SettingInvalid(
             f"{PREFIX}GENERATION_TIMEOUT ({texts.get('GENERATION_TIMEOUT', '120s')}) must be "
             f"shorter than {PREFIX}LEASE ({texts.get('LEASE', '300s')})",
             f"for example {PREFIX}GENERATION_TIMEOUT=120s {PREFIX}LEASE=300s",
         )
+    needed = ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLES")
+    missing = [PREFIX + name for name in needed if not getattr(settings, name.lower())]
+    if settings.oidc_issuer is not None and missing:
+        raise SettingInvalid(
+            f"{PREFIX}OIDC_ISSUER needs {', '.join(missing)}",
+            "for example "
+            + " ".join(f"{PREFIX}{s.name}={s.example}" for s in SETTINGS if s.name in needed),
+        )
     return settings
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A setting as it is in force. A secret's value is never shown."""
-
-    name: str
-    value: str | None
-    source: str
-
-
-def explain() -> list[Explained]:
+def explain() -> Sequence[Explained]:
     """Return every setting in force, or raise SettingInvalid as `load` does."""
-    load()
-    known = [s.name for s in SETTINGS]
-    in_file = _file_texts(Path() / FILE_NAME, known)
-    rows = []
-    for setting in SETTINGS:
-        text, source = setting.default, "default"
-        if setting.name in in_file:
-            text, source = in_file[setting.name], FILE_NAME
-        if PREFIX + setting.name in os.environ:
-            text, source = os.environ[PREFIX + setting.name], "environment"
-        rows.append(
-            Explained(setting.name, None if text is None else _shown(setting, text), source)
-        )
-    return rows
+    return load().explained
 
 
 def require_for_serve(settings: Settings) -> None:
@@ -264,15 +301,21 @@ def _shown(setting: Setting, text: str) -> str:
         return "(hidden)"
 
 
-def _texts(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+def _explained(setting: Setting, text: str | None, source: str) -> Explained:
+    return Explained(setting.name, None if text is None else _shown(setting, text), source)
+
+
+def _sourced(environ: Mapping[str, str], folder: Path) -> dict[str, tuple[str, str]]:
+    """Return the texts that are set, each with where; the environment wins."""
     known = [s.name for s in SETTINGS]
-    texts = _file_texts(folder / FILE_NAME, known)
+    in_file = _file_texts(folder / FILE_NAME, known)
+    texts = {name: (text, FILE_NAME) for name, text in in_file.items()}
     for name, value in environ.items():
         if not name.startswith(PREFIX):
             continue
         bare = name.removeprefix(PREFIX)
         if bare in known:
-            texts[bare] = value
+            texts[bare] = (value, "environment")
         elif near := difflib.get_close_matches(bare, known, 1, 0.8):
             raise SettingInvalid(
                 f"{name} is no setting of firstry", f"did you mean {PREFIX}{near[0]}?"

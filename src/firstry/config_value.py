@@ -14,6 +14,7 @@ from datetime import timedelta
 from itertools import pairwise
 from urllib.parse import urlsplit, urlunsplit
 
+from firstry.domain.access import Role
 from firstry.domain.evidence import Dataset
 from firstry.domain.policy import MANUAL, Trigger
 
@@ -120,7 +121,8 @@ def without_password(url: str) -> str:
         raise ValueError("no URL")
     hidden = re.sub(r"(?i)\b(password|sslpassword)=[^&]*", r"\1=(hidden)", parts.query)
     if parts.password is None:
-        return urlunsplit(parts._replace(query=hidden))
+        # Put together anew, `sqlite:////a` would lose two of its slashes.
+        return url if hidden == parts.query else urlunsplit(parts._replace(query=hidden))
     user, _, host = parts.netloc.rpartition("@")
     named = user.partition(":")[0]
     return urlunsplit(parts._replace(netloc=f"{named}:(hidden)@{host}", query=hidden))
@@ -151,6 +153,37 @@ def parse_public_url(text: str) -> str:
     if url.query or url.fragment or url.username is not None:
         raise ValueError("must be a URL without user, query and fragment")
     return text.rstrip("/")
+
+
+def parse_issuer(text: str) -> str:
+    """Read the name of an OpenID provider, which is a URL and is compared as it stands."""
+    parse_public_url(text)
+    return text
+
+
+def parse_word(text: str) -> str:
+    """Read one line of printable characters."""
+    if not 0 < len(text) <= 500 or not text.isprintable():
+        raise ValueError("must be 1 to 500 printable characters on one line")
+    return text
+
+
+def parse_scopes(text: str) -> str:
+    """Read what a provider is asked for: words, `openid` among them."""
+    if "openid" not in parse_word(text).split(" "):
+        raise ValueError("must be words with blanks between them, openid among them")
+    return text
+
+
+def parse_roles(text: str) -> dict[str, Role]:
+    """Read groups and the role of each, as GROUP=ROLE."""
+    found: dict[str, Role] = {}
+    for part in _list_of(text):
+        group, equals, role = part.rpartition("=")
+        if not equals or not group or group in found or role not in list(Role):
+            raise ValueError(f"each is GROUP=ROLE, once, with a role of {', '.join(Role)}")
+        found[group] = Role(role)
+    return found
 
 
 def parse_bearer(text: str) -> str:
@@ -229,6 +262,16 @@ def parse_backoff(text: str) -> tuple[timedelta, ...]:
     if not all(timedelta() < wait <= timedelta(hours=24) for wait in waits):
         raise ValueError("each wait must be above 0 and at most 24h")
     return waits
+
+
+def parse_retention(text: str) -> timedelta | None:
+    """Read how long to keep: a duration of at most 36500d, `0`, or `never`, which is None."""
+    if text == "never":
+        return None
+    kept = timedelta() if text == "0" else parse_duration(text)
+    if kept > timedelta(days=36500):
+        raise ValueError("must be at most 36500d; never keeps for ever")
+    return kept
 
 
 def parse_rate(text: str) -> int:

@@ -36,9 +36,13 @@ VALUES ('site-00002', 'AUTO_12H', 2, {values}, 0)"""
 TAKEN_OVER = """INSERT INTO milestone (cloud_id, trigger_name, revision, state, installed_at,
     due_at, next_due, attempts, starts, fence, lease_until, deferrals, imported_at)
 VALUES ('site-00004', 'AUTO_12H', 2, {values})"""
-REPORT = "report_id, cloud_id, trigger_name, revision, generated_at, digest, body, envelope"
+REPORT = (
+    "report_id, cloud_id, trigger_name, revision, generated_at, digest, body, envelope, erased_at"
+)
 MARKER = "cloud_id, trigger_name, revision, 0, report_id, digest"
-BARE_TENANT = "SELECT 'site-00003', 0, 'X', NULL, NULL, NULL, NULL, NULL, NULL, 0, 'sha256:0'"
+BARE_TENANT = (
+    "SELECT 'site-00003', 0, 'X', NULL, NULL, NULL, NULL, NULL, NULL, 0, 'sha256:0', NULL, NULL"
+)
 RELEASED = "state = 'scheduled', lease_until = NULL"
 
 STATEMENTS: dict[str, tuple[str, ...]] = {
@@ -50,6 +54,10 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         f"UPDATE report SET body = x'00' WHERE {DONE}",
         f"UPDATE report SET digest = 'sha256:0' WHERE {DONE}",
         f"UPDATE report SET generated_at = generated_at WHERE {DONE}",
+        (
+            f"UPDATE report SET body = x'', envelope = CAST('erased' AS BLOB), erased_at = 5 "
+            f"WHERE {DONE}"
+        ),
     ),
     "report_stays": ("DELETE FROM report",),
     "marker_comes_once": (f"INSERT OR REPLACE INTO marker SELECT {MARKER} FROM marker",),
@@ -67,6 +75,11 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "ledger_is_written_once": (
         "UPDATE ledger SET body = x'7b7d' WHERE sequence = 2",
         "UPDATE ledger SET hash = 'sha256:0'",
+        (
+            "UPDATE ledger SET erased_hash = firstry_digest(body), body = "
+            "firstry_erased_body(entry_at, entry_kind, entry_actor, entry_trigger) "
+            "WHERE sequence = 1"
+        ),
     ),
     "ledger_stays": ("DELETE FROM ledger WHERE sequence = 1", "DELETE FROM ledger"),
     "ledger_has_no_gap": (
@@ -99,6 +112,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         f"UPDATE milestone SET next_due = 0 WHERE {DONE}",
         f"UPDATE milestone SET state = 'scheduled' WHERE {MISSED}",
         f"UPDATE milestone SET error_code = 'X' WHERE {MISSED}",
+        f"UPDATE milestone SET error_message = NULL WHERE {DONE}",
     ),
     "milestone_evidence_stays": (
         f"UPDATE milestone SET due_at = due_at - 1 WHERE {WAITING}",
@@ -128,7 +142,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     ),
     "report_is_not_of_an_import": (
         f"""INSERT INTO report SELECT 'r', 'site-00004', trigger_name, revision, generated_at,
-            digest, body, envelope FROM report WHERE {DONE}""",
+            digest, body, envelope, NULL FROM report WHERE {DONE}""",
     ),
     "tenant_comes_once": (f"INSERT OR REPLACE INTO tenant {BARE_TENANT}",),
     "tenant_stays": ("DELETE FROM tenant WHERE cloud_id = 'site-00003'",),
@@ -141,6 +155,11 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "UPDATE tenant SET head_sequence = head_sequence - 1",
         "UPDATE tenant SET head_hash = 'sha256:0'",
     ),
+    "tenant_erasure_is_told": (
+        "UPDATE tenant SET erased_at = 5, erased_sequence = head_sequence",
+        "UPDATE tenant SET erased_at = 5",
+        "UPDATE tenant SET erased_sequence = 1",
+    ),
 }
 STATEMENTS |= operator_rows.STATEMENTS
 CASES = [(name, sql) for name, statements in STATEMENTS.items() for sql in statements]
@@ -148,7 +167,7 @@ CASES = [(name, sql) for name, statements in STATEMENTS.items() for sql in state
 CONSTRAINTS = (
     "UPDATE store_clock SET only_row = 2",
     "INSERT INTO store_clock VALUES (2, 'other', 0)",
-    "INSERT INTO tenant SELECT '', 0, 'X', NULL, NULL, NULL, NULL, NULL, NULL, 0, ''",
+    "INSERT INTO tenant SELECT '', 0, 'X', NULL, NULL, NULL, NULL, NULL, NULL, 0, '', NULL, NULL",
     "UPDATE tenant SET paused_at = 'never'",
     "INSERT INTO token VALUES ('site-00099', x'00', 'k1', 0)",
     f"{ENTRY} ('site-00099', 1, x'7b7d', 'sha256:0')",
@@ -164,7 +183,10 @@ CONSTRAINTS = (
     f"INSERT INTO report SELECT {REPORT} FROM report",
     f"INSERT INTO report SELECT {REPORT.replace('_id', '_id || 9', 1)} FROM report",
     f"INSERT INTO report SELECT {REPORT.replace('revision', '9')} FROM report",
-    f"INSERT INTO report VALUES ('r', '{TENANT.cloud_id}', 'AUTO_24H', 1, 0, 'd', x'00', x'')",
+    (
+        f"INSERT INTO report VALUES ('r', '{TENANT.cloud_id}', 'AUTO_24H', 1, 0, 'd', x'00', x'', "
+        "NULL)"
+    ),
 )
 
 

@@ -5,11 +5,16 @@ from pathlib import Path
 import apsw
 import pytest
 
+from firstry.domain.ledger import OPERATOR
+from firstry.domain.record import Order
+from firstry.lifecycle.erase import erase
+from firstry.lifecycle.uninstall import record_uninstallation
 from firstry.stores.sql.migration import Engine, migrations
 from firstry.stores.sql.sqlite.connection import connect
 from firstry.stores.sql.sqlite.migration import upgrade
 from firstry.stores.sql.sqlite.store import SqliteStore
-from support.domain import TENANT, at, complete, install, known
+from support.domain import DEFAULT, TENANT, all_reports, at, complete, install, known
+from support.invariants import breaches_of, snapshot
 
 FIRST = 1
 COPIED = ("tenant", "token", "milestone", "report", "marker", "ledger")
@@ -98,3 +103,15 @@ def test_an_upgraded_ledger_is_still_written_once(files: tuple[Path, Path]) -> N
     with pytest.raises(apsw.ConstraintError, match="written once"):
         connection.execute("UPDATE ledger SET entry_kind = 'NOTHING'")
     connection.close()
+
+
+def test_what_the_first_step_wrote_can_be_erased(files: tuple[Path, Path]) -> None:
+    """I17: its reports and entries lose their content like new ones, and the chain holds."""
+    _, old = files
+    upgrade(old)
+    store = SqliteStore(old)
+    record_uninstallation(store, TENANT, None, at(13))
+    erase(store, TENANT, Order("case 17", OPERATOR, at(14)))
+    assert [report.body for report in all_reports(store)] == [b""]
+    assert breaches_of(snapshot(store, known(store)), DEFAULT) == []
+    store.close()

@@ -9,7 +9,7 @@ from docs.page import ROOT, code, codes, page
 from docs.test_page import functions_of, module_docstring
 
 PAGE = "docs/invariants.md"
-INVARIANTS = tuple(f"I{number}" for number in range(1, 17))
+INVARIANTS = tuple(f"I{number}" for number in range(1, 18))
 PROPERTIES = tuple("ABCDEFG")
 ACCEPTANCE = "tests/scenario/test_acceptance.py"
 SCENARIOS = 16

@@ -10,6 +10,7 @@ from docs.page import Table, code, codes, page
 from firstry.cli.output import Exit, exit_of
 from firstry.domain.errors import FirstryError
 from firstry.domain.policy import DeferralKind
+from firstry.insight.concern import Code
 from firstry.observe.log import FIELDS
 from firstry.ports.telemetry import Event
 from firstry.wiring.web import build_web
@@ -93,8 +94,12 @@ def test_findings_of_doctor() -> None:
     told = {code(cell) for cell in _table("code", "meaning", "what to do").column("code")}
     literal = set(_first_words("Finding"))
     errors = {"SETTING_INVALID", "STORE_UNAVAILABLE", "STORE_UNFIT"}
-    ends = {"MISSED", "DISCARDED"}
-    assert told == literal | errors | ends
+    assert told == literal | errors | {each.value for each in Code}
+
+
+def test_attention_list_of_the_api_page() -> None:
+    told = page("docs/api.md").table("code", "when", "what to do").column("code")
+    assert sorted(code(cell) for cell in told) == sorted(each.value for each in Code)
 
 
 def _first_words(*names: str) -> Iterator[str]:

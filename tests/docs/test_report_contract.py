@@ -108,7 +108,7 @@ def test_the_errors_are_those_of_the_code() -> None:
         if isinstance(kind, type) and issubclass(kind, errors.FirstryError)
     }
     rows = PAGE.table("error", "exit").rows
-    assert len(rows) == 5
+    assert len(rows) == 6
     for row in rows:
         assert int(row[1]) == exit_of(kinds[code(row[0])](""))
 

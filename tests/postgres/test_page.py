@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from docs.page import page
+from firstry.domain.errors import EraseNotAllowed
+from firstry.stores.place import open_eraser
 from firstry.stores.sql.postgres.migration import upgrade
 from firstry.stores.sql.postgres.store import PostgresStore
 from postgres.bad_day import BAD_DAYS
@@ -18,6 +20,8 @@ from support.postgres_binaries import newest
 
 PAGE = "docs/postgresql.md"
 HERE = Path(__file__).parent
+GRANTED = "GRANT firstry_eraser TO firstry_erasing"
+"""What the superuser grants where the migrator is to make no roles."""
 OTHER_DAYS = {
     "sessions ended": "test_ended_sessions_are_made_anew",
     "row held": "test_a_row_that_a_stranger_holds_stops_its_own_tenant_only",
@@ -112,6 +116,25 @@ def test_the_other_blocks_do_what_the_page_says(server: Cluster) -> None:
         _run(owner, _blocks("store_clock"))
         [(after,)] = _run(owner, ["SELECT high_water_at FROM store_clock"])
         assert (after != mark) is is_lowered
+
+
+@pytest.mark.parametrize("makes_roles", [True, False])
+def test_a_role_that_erases_is_set_up_as_told(server: Cluster, makes_roles: bool) -> None:
+    setting_up = _blocks("CREATE DATABASE")
+    if not makes_roles:
+        setting_up = [re.sub(" CREATEROLE", "", each) for each in setting_up]
+    _run(server.url(), [*setting_up, *_blocks("firstry_erasing")])
+    if not makes_roles:
+        _run(server.url(), [*_blocks("CREATE ROLE firstry_app"), GRANTED])
+    owner = _url(server, "firstry_migrator", "change-me-1")
+    upgrade(owner, service_role="firstry_service", erase_role="firstry_erasing")
+    with open_eraser(_url(server, "firstry_erasing", "change-me-3")) as store:
+        assert store.read(tenant(1)) is None
+    with (
+        pytest.raises(EraseNotAllowed),
+        open_eraser(_url(server, "firstry_service", "change-me-2")),
+    ):
+        pass
 
 
 def test_the_sizes_of_pools_and_waits_are_the_ones_told() -> None:

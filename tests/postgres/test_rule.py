@@ -35,12 +35,13 @@ ENTRY = "INSERT INTO ledger (cloud_id, sequence, body, hash) VALUES ('{}', {}, '
 SAID = "INSERT INTO service_ledger (sequence, body, hash) VALUES ({}, '{{}}', 'sha256:0')"
 BARE_TENANT = """INSERT INTO tenant (cloud_id, installed_at, source, head_sequence, head_hash)
     VALUES ('{}', 0, '{}', 0, 'sha256:0')"""
-TOKEN = """INSERT INTO api_token (token_id, digest, name, role, created_at, revoked_at)
-    VALUES ('t1', 'd1', 'a', 'viewer', 0, 5)"""
-JOB = """INSERT INTO bulk_job (job_id, act, filter, reason, actor, total, created_at)
-    VALUES ('j1', 'retry', '', 'r', 'a', 1, 0)"""
-TARGET = """INSERT INTO bulk_target (job_id, tenant_id, trigger_name, outcome)
-    VALUES ('j1', 'site-00001', '', 'done')"""
+OPERATORS = (
+    SAID.format(1),
+    "INSERT INTO api_token VALUES ('t1', 'd1', 'a', 'viewer', 0, NULL, 5, NULL)",
+    "INSERT INTO bulk_job VALUES ('j1', 'retry', '', 'r', 'a', NULL, 1, 0, NULL, NULL, NULL)",
+    "INSERT INTO bulk_target VALUES ('j1', 'site-00001', '', 'done', NULL, NULL)",
+    "INSERT INTO console_session VALUES ('d1', 'n', 'viewer', NULL, 0, 0, 9)",
+)
 EVERYBODY = f",{TENANT.cloud_id},site-00001,site-00002,site-00003,site-00098,site-00099,"
 SEES_EVERYBODY = f"SET firstry.tenants = '{EVERYBODY}'"
 SEES_ALL = "SET firstry.scope = 'all'"
@@ -52,6 +53,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         f"UPDATE report SET body = '\\x00' WHERE {DONE}",
         f"UPDATE report SET digest = 'sha256:0' WHERE {DONE}",
         f"UPDATE report SET generated_at = generated_at WHERE {DONE}",
+        f"UPDATE report SET body = '', envelope = 'erased', erased_at = 5 WHERE {DONE}",
         "DELETE FROM report",
         "TRUNCATE report CASCADE",
     ),
@@ -82,6 +84,11 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "a ledger entry is written once": (
         "UPDATE ledger SET body = '{}' WHERE sequence = 2",
         "UPDATE ledger SET hash = 'sha256:0'",
+        (
+            "UPDATE ledger SET erased_hash = firstry_digest(body), body = "
+            "firstry_erased_body(entry_at, entry_kind, entry_actor, entry_trigger) "
+            "WHERE sequence = 1"
+        ),
         "DELETE FROM ledger WHERE sequence = 1",
         "TRUNCATE ledger",
         "UPDATE service_ledger SET body = '{}'",
@@ -113,6 +120,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         f"UPDATE milestone SET next_due = 0 WHERE {DONE}",
         f"UPDATE milestone SET state = 'scheduled' WHERE {MISSED}",
         f"UPDATE milestone SET error_code = 'X' WHERE {MISSED}",
+        f"UPDATE milestone SET error_message = NULL WHERE {DONE}",
     ),
     "a due time never moves": (
         f"UPDATE milestone SET due_at = due_at - 1 WHERE {WAITING}",
@@ -160,12 +168,18 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "UPDATE tenant SET head_sequence = head_sequence - 1",
         "UPDATE tenant SET head_hash = 'sha256:1'",
     ),
+    "an erasure is told by the last ledger entry": (
+        "UPDATE tenant SET erased_at = 5, erased_sequence = head_sequence",
+        "UPDATE tenant SET erased_at = 5",
+        "UPDATE tenant SET erased_sequence = 1",
+    ),
     "a token keeps its name, role and end": (
         "UPDATE api_token SET role = 'admin'",
         "UPDATE api_token SET digest = 'd2'",
         "UPDATE api_token SET expires_at = 9",
     ),
     "a revoked token stays revoked": ("UPDATE api_token SET revoked_at = NULL",),
+    "a session keeps its name, role and end": ("UPDATE console_session SET role = 'admin'",),
     "a target is settled once": ("UPDATE bulk_target SET outcome = NULL",),
 }
 CASES = [(message, sql) for message, statements in STATEMENTS.items() for sql in statements]
@@ -240,7 +254,7 @@ def filled() -> ServiceDatabase:
     claim_at(store, at(24), tenant(1))
     store.close()
     with psycopg.connect(database.admin_url) as admin:
-        for sql in (BARE_TENANT.format("site-00003", "X"), SAID.format(1), TOKEN, JOB, TARGET):
+        for sql in (BARE_TENANT.format("site-00003", "X"), *OPERATORS):
             admin.execute(sql.encode())
     return database
 

@@ -5,12 +5,24 @@ from importlib import resources
 import psycopg
 import pytest
 
-from firstry.domain.ledger import PLATFORM, SCHEDULER, Entry, genesis, seal
+from firstry.domain.ledger import (
+    OPERATOR,
+    PLATFORM,
+    SCHEDULER,
+    Entry,
+    first_break,
+    genesis,
+    seal,
+)
+from firstry.domain.record import Order
+from firstry.lifecycle.erase import erase
+from firstry.lifecycle.pause import pause
 from firstry.stores.sql.migration import Engine, migrations
 from firstry.stores.sql.postgres.migration import upgrade
-from support.domain import TENANT, at
+from firstry.stores.sql.postgres.store import PostgresStore
+from support.domain import TENANT, all_entries, at, known
 from support.postgres import Cluster
-from support.postgres_service import MIGRATOR, SERVICE, new_service_database
+from support.postgres_service import ERASER, MIGRATOR, SERVICE, new_service_database
 
 BEFORE = 2
 """The last step before the ledger got the columns that say what its entries are."""
@@ -67,3 +79,18 @@ def test_entries_of_an_earlier_step_are_found_like_new_ones(cluster: Cluster) ->
         ("2026-01-01T00:00:00.000Z", "INSTALLED", "platform", None),
         ("2026-01-01T12:00:00.000Z", "CLAIMED", "scheduler", "AUTO_12H"),
     ]
+
+
+def test_a_tenant_of_an_earlier_step_can_be_erased(cluster: Cluster) -> None:
+    """I17: by the role that the upgrade has admitted for it."""
+    new_service_database(cluster=cluster)  # makes the roles
+    with cluster.database(owner=MIGRATOR) as made:
+        url = database_before(cluster, made.name)
+        upgrade(url, service_role=SERVICE, erase_role=ERASER)
+        store = PostgresStore(cluster.url(ERASER, made.name))
+        pause(store, TENANT, "to be erased", at(13))
+        erase(store, TENANT, Order("case 17", OPERATOR, at(14)))
+        chain = all_entries(store)
+        assert [entry.erased_hash is not None for entry in chain] == [True, True, True, False]
+        assert first_break(TENANT, chain, known(store).head) is None
+        store.close()

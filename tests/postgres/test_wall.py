@@ -37,6 +37,8 @@ WITHOUT_TENANT = {"schema_migration", "store_clock", "signing_key", "service_led
     "bulk_job",
     "bulk_target",
     "alert",
+    "console_session",
+    "console_form",
 }
 """Tables of the service itself and of its operators. A new table stands here or has a wall."""
 
@@ -138,7 +140,8 @@ def _run(connection: psycopg.Connection[DictRow], name: str, row: Mapping[str, A
     values = _values(row) | ({"after": 0} if name == "LIST_ENTRIES" else {})
     if name in IN_BATCHES:
         array.register(connection.adapters)
-        values = dict(IN_BATCHES[name].arrays([values]))
+        names = IN_BATCHES[name].names
+        values = dict(IN_BATCHES[name].arrays([[values[each] for each in names]]))
     text = MUTANTS[name]
     is_write = not text.lstrip().startswith("SELECT")
     if is_write:

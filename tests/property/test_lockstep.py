@@ -29,11 +29,13 @@ from psycopg import sql
 
 from firstry.domain.claim import Claim
 from firstry.domain.errors import FirstryError, StoreUnavailable
-from firstry.domain.ledger import OPERATOR
+from firstry.domain.ledger import ERASED, OPERATOR
 from firstry.domain.milestone import Act
 from firstry.domain.outcome import Completed, Deferred, Failed, Outcome
 from firstry.domain.policy import MANUAL, DeferralKind, Policy, Trigger
+from firstry.domain.record import Order
 from firstry.domain.tenant import Tenant
+from firstry.lifecycle.erase import erase
 from firstry.lifecycle.install import record_upgrade
 from firstry.lifecycle.manual import request_report
 from firstry.lifecycle.pause import pause, resume
@@ -83,6 +85,7 @@ OUTCOMES = st.sampled_from(["completed", "failed", "refused", "throttled", "cras
 lifetime = st.sampled_from([timedelta(days=9), 90 * MINUTE, 4 * MINUTE])
 BACK = timedelta(seconds=5)
 ACTS: dict[str, Callable[[Store, Tenant, Trigger, datetime], object]] = {
+    "erase": lambda store, who, _, now: erase(eraser_of(store), who, Order("why", OPERATOR, now)),
     "ask": lambda store, who, _, now: request_report(store, who, "why", OPERATOR, now, POLICY),
     "pause": lambda store, who, _, now: pause(store, who, "why", now),
     "refuse": lambda store, who, _, now: drop_token(store, now, who),
@@ -92,7 +95,7 @@ ACTS: dict[str, Callable[[Store, Tenant, Trigger, datetime], object]] = {
     "uninstall": lambda store, who, _, now: record_uninstallation(store, who, None, now),
     "upgrade": lambda store, who, trigger, now: record_upgrade(store, who, trigger, now),
 }
-OFTEN = ["ask", *2 * ["reset", "retry"], *3 * ["resume", "uninstall"]]
+OFTEN = ["ask", "reset", "reset", *4 * ["retry"], *3 * ["resume", "uninstall"]]
 told: Counter[str] = Counter()
 """How often each kind of entry was written over all runs."""
 
@@ -136,6 +139,17 @@ def new_postgres(folder: Path) -> Store:
             wait.more("a connection")
         else:
             return store
+
+
+@cache
+def eraser() -> PostgresStore:
+    """The one database, as the role that may erase in it."""
+    return PostgresStore(database().eraser_url, PATIENCE_SECONDS, clock_milliseconds=0)
+
+
+def eraser_of(store: Store) -> Store:
+    """Return what may erase in a store: on PostgreSQL another role than the service's."""
+    return eraser() if isinstance(store, PostgresStore) else store
 
 
 TABLES = "SELECT table_name FROM information_schema.columns WHERE column_name = 'cloud_id'"
@@ -317,7 +331,7 @@ def test_every_store_agrees_with_the_model_step_by_step(kinds: tuple[str, ...]) 
 
 def test_the_runs_above_wrote_every_kind_of_entry() -> None:
     """A machine that never gets somewhere proves nothing about it."""
-    expected = {act.value for act in Act if act is not Act.ARM}
+    expected = {act.value for act in Act if act is not Act.ARM} | {ERASED}
     assert expected <= set(told), f"never reached: {sorted(expected - set(told))}"
 
 

@@ -82,7 +82,7 @@ def test_it_is_told_on_the_edge_again_and_when_it_is_over(
     }  # fmt: skip
     assert said["link"] == f"{PUBLIC}/console/tenants?filter=backoff%3E10m"
     assert said["runbook"] == "docs/operations.md#backoff_long"
-    assert all(part in said["text"] for part in ("wait longer than 10m", said["link"], "runbook"))
+    assert all(part in said["text"] for part in ("waits longer than 10m", said["link"], "runbook"))
     site.faults.clear()
     watched.clock.advance(minutes=8)
     watched.told(site, "GENERATED")

@@ -64,6 +64,32 @@ def test_a_failing_tenant_is_found_read_and_retried(world: World, ops: Operator)
     assert entry["detail"]["reason"] == WHY
 
 
+def test_failures_are_paged_behind_a_key(world: World, ops: Operator) -> None:
+    """Of three groups the largest comes first; a page begins behind a group, not at a number."""
+    kinds = 3 * [FaultKind.UNAVAILABLE] + 2 * [FaultKind.SERVER_ERROR] + [FaultKind.GARBAGE]
+    sites = [world.installed(f"site{number}") for number in range(len(kinds))]
+    world.clock.advance(hours=12)
+    for site, kind in zip(sites, kinds, strict=True):
+        site.faults.append(Fault(kind))
+        world.told(site, "GENERATION_FAILED", 202)
+    world.clock.skip(10)
+    whole = ops.got("/failures?limit=200")
+    assert (whole["groups"], whole["next"]) == (3, None)
+    assert [group["count"] for group in whole["failures"]] == [3, 2, 1]
+    path: str | None = "/failures?limit=1"
+    found: list[dict[str, object]] = []
+    while path:
+        page = ops.get(path)
+        assert page.status == 200, page.body
+        found += page.json()["failures"]
+        path = page.json()["next"]
+        assert page.headers.get("link") == (f'<{path}>; rel="next"' if path else None)
+    assert found == whole["failures"]
+    cursor = ops.got("/failures?limit=1")["next"].partition("cursor=")[2]
+    refused(ops.get(f"/ledger?cursor={cursor}"), 400, "CURSOR_INVALID")
+    refused(ops.get("/failures?cursor=x"), 400, "CURSOR_INVALID")
+
+
 def test_failures_and_attention_speak_of_the_same(world: World, ops: Operator) -> None:
     for number in range(6):
         site = world.installed(f"site{number}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -57,5 +57,6 @@ def service(shared: World) -> tuple[str, dict[str, str]]:
 )
 def test_every_operation_answers_as_it_says(case: Any, service: tuple[str, dict[str, str]]) -> None:
     """I12: whatever is sent, the answer is one that the document names."""
+    assume([] not in (case.query or {}).values())  # an empty list cannot be written in an address
     base_url, headers = service
     case.call_and_validate(base_url=base_url, headers=headers, checks=list(CHECKS))

@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -27,9 +28,13 @@ from firstry.sim.platform_key import KeyRing, SigningKey
 from support import hostile, hostile_claim
 from support.call import INSTALL, TICK, headers_of
 from support.command import command
+from support.console import Browser
 from support.hostile import Aim
 from support.jira_page import EVERY_ROUTE, VIEWER, Visit, module_of
+from support.oidc_provider import CLIENT_ID, CLIENT_SECRET, Claims, OidcProvider
+from support.oidc_visit import BACK, COOKIE, OidcWay
 from support.process import Fleet, Serving
+from support.receiver import Receiver
 from support.service import StillClock
 from support.wire import Answer, exchange
 
@@ -132,6 +137,29 @@ def _pages(fleet: Fleet, haul: Haul, serving: Serving, site: JiraSite) -> None:
     haul.keep("metrics", exchange(serving.port, "GET", "/metrics").body)
 
 
+def _sign_ins(haul: Haul, serving: Serving, provider: OidcProvider) -> None:
+    """Sign in by the provider as somebody with a role, without one, and with a bad token."""
+    browser = Browser(serving.port)
+    provider.redirect_uris.add(browser.origin + BACK)
+    honest, way = provider.signed, OidcWay(provider, browser)
+
+    def told(claims: Claims) -> str:
+        token = honest(claims)
+        haul.plant_token("sign-in secrets", token)
+        return token
+
+    provider.forge = told
+    for groups, audience in (("sre", CLIENT_ID), ("none", CLIENT_ID), ("sre", "another")):
+        provider.person |= {"groups": groups, "aud": audience}
+        asked = way.begun()
+        answer = way.agreed(asked)
+        haul.plant("sign-in secrets", asked["nonce"], asked["state"], answer["code"])
+        haul.plant("sign-in secrets", browser.cookies[COOKIE])
+        back = way.returned(answer)
+        assert back.status == (200 if (groups, audience) == ("sre", CLIENT_ID) else 403), back.body
+        haul.keep("answers", back.body)
+
+
 def _commands(fleet: Fleet, haul: Haul, site: JiraSite) -> None:
     """Run every command that shows something, both ways, and some that fail."""
     report_id = fleet.database.rows("SELECT report_id FROM report LIMIT 1")[0]["report_id"]
@@ -172,13 +200,21 @@ def haul(
     haul.plant("site names", NAME)
     haul.plant("bodies", BODY)
     haul.plant("user tokens", USER_TOKEN)
-    with Fleet(folder, keys, **secrets) as fleet:
+    haul.plant("sign-in secrets", CLIENT_SECRET, quote_plus(CLIENT_SECRET))
+    with (
+        Receiver() as collector,
+        OidcProvider(StillClock().now) as provider,
+        Fleet(folder, keys, TRACES_URL=collector.url, **provider.settings, **secrets) as fleet,
+    ):
         serving = fleet.serve()
         site = _day(fleet, haul, serving, stranger)
         _pages(fleet, haul, serving, site)
+        provider.now = fleet.clock.now
+        _sign_ins(haul, serving, provider)
         haul.keep("database while running", b"".join(fleet.database.files().values()))
         _commands(fleet, haul, site)
         serving.stop()
+        haul.keep("spans", b"".join(repr(m.headers).encode() + m.body for m in collector.got))
         haul.keep("log", "\n".join(serving.lines).encode())
         haul.keep("database at rest", b"".join(fleet.database.files().values()))
         yield haul
@@ -192,6 +228,7 @@ KINDS = [
     "site names",
     "bodies",
     "user tokens",
+    "sign-in secrets",
 ]
 
 
@@ -204,9 +241,16 @@ def test_nowhere_to_be_seen(haul: Haul, kind: str) -> None:
 def test_there_was_something_to_search(haul: Haul) -> None:
     """A search of nothing finds nothing: here is what was searched, and that it finds."""
     assert set(KINDS) == set(haul.planted)
-    assert {"log", "answers", "database while running", "database at rest"} <= haul.out.keys()
+    assert {
+        "log",
+        "spans",
+        "answers",
+        "database while running",
+        "database at rest",
+    } <= haul.out.keys()
     assert all(len(content) > 20 for content in haul.out.values()), haul.out.keys()
     assert b"attempt_settled" in haul.out["log"]
+    assert b"jira call" in haul.out["spans"]
     assert b"GENERATED" in haul.out["answers"]
     assert len(haul.planted["system tokens"]) > 2
     haul.plant("something that shows", b"GENERATED")

@@ -15,7 +15,7 @@ from firstry.stores.memory import MemoryStore
 from firstry.stores.sql.postgres.store import PostgresStore
 from firstry.stores.sql.sqlite.migration import upgrade
 from firstry.stores.sql.sqlite.store import SqliteStore
-from support.postgres_service import service_database
+from support.postgres_service import new_service_database
 
 TESTS = Path(__file__).resolve().parent.parent
 SOURCE = TESTS.parent / "src"
@@ -26,28 +26,38 @@ class Backing:
     """An empty place of one kind, ready for use.
 
     `open` returns a store on it; where `is_shared`, another store object and
-    another process (by `kind` and `place`) come to the same place.
+    another process (by `kind` and `place`) come to the same place. `open_eraser`
+    returns one that may erase what the given store shows.
     """
 
     kind: str
     place: str
     is_shared: bool
     open: Callable[[], Store]
+    open_eraser: Callable[[Store], Store]
 
 
 def _memory(folder: Path) -> Backing:
-    return Backing("memory", "", False, MemoryStore)
+    return Backing("memory", "", False, MemoryStore, lambda store: store)
 
 
 def _sqlite(folder: Path) -> Backing:
     path = folder / "store.db"
     upgrade(path)
-    return Backing("sqlite", str(path), True, lambda: SqliteStore(path))
+    return Backing(
+        "sqlite", str(path), True, lambda: SqliteStore(path), lambda _: SqliteStore(path)
+    )
 
 
 def _postgres(folder: Path) -> Backing:
-    url = service_database()
-    return Backing("postgres", url, True, lambda: PostgresStore(url))
+    made = new_service_database()
+    return Backing(
+        "postgres",
+        made.url,
+        True,
+        lambda: PostgresStore(made.url),
+        lambda _: PostgresStore(made.eraser_url),
+    )
 
 
 BACKINGS: Mapping[str, Callable[[Path], Backing]] = {

@@ -11,15 +11,15 @@ the states are worked out anew from the ledger.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
 from firstry.domain.instant import parse_instant
-from firstry.domain.ledger import SealedEntry, first_break
+from firstry.domain.ledger import SealedEntry, erased_entry, first_break
 from firstry.domain.milestone import Act, Milestone, State
 from firstry.domain.policy import Policy
-from firstry.domain.record import StoredReport, TenantRecord
+from firstry.domain.record import Erasure, StoredReport, TenantRecord
 from firstry.ports.store import Store
 from support.domain import all_entries, all_reports
 from support.replay import Replayed, replay
@@ -61,12 +61,19 @@ def breaches(history: Sequence[Snapshot], policy: Policy) -> list[str]:
 
 
 def breaches_of(seen: Snapshot, policy: Policy) -> list[str]:
-    """Return every breach that one snapshot shows. A broken chain tells nothing more."""
+    """Return every breach that one snapshot shows. A broken chain tells nothing more.
+
+    What became of a milestone before an erasure nobody can tell any more.
+    """
     found = list(_ledger(seen))
     if found:
         return found
     found += _once_and_whole(seen)
+    if seen.record.erasure is not None:
+        found += _erased(seen, seen.record.erasure)
     for milestone in seen.record.milestones:
+        if seen.record.erasure is not None and not _is_armed_in(seen.entries, milestone):
+            continue
         replayed = replay(seen.entries, milestone, policy)
         name = f"{milestone.trigger} revision {milestone.revision}"
         found += [f"{breach} ({name})" for breach in _as_replayed(milestone, replayed)]
@@ -78,18 +85,25 @@ def breaches_of(seen: Snapshot, policy: Policy) -> list[str]:
 def breaches_between(before: Snapshot, after: Snapshot) -> list[str]:
     """Return what a later snapshot has lost or changed that must stay."""
     found = []
-    if after.entries[: len(before.entries)] != before.entries:
+    is_erased = before.record.erasure != after.record.erasure
+    entries = before.entries
+    if is_erased and after.record.erasure is not None:
+        until = after.record.erasure.sequence
+        entries = tuple(erased_entry(e) if e.sequence < until else e for e in entries)
+    if after.entries[: len(entries)] != entries:
         found.append("I15: a ledger entry changed or went")
     kept = {report.report_id: report for report in after.reports}
-    if any(kept.get(report.report_id) != report for report in before.reports):
-        found.append("I3: a report changed or went")
+    for report in before.reports:
+        expected = _emptied(report, after.record.erasure) if is_erased else report
+        if kept.get(report.report_id) != expected:
+            found.append("I3: a report changed or went")
     if before.record.installation.installed_at != after.record.installation.installed_at:
         found.append("I8: the installation evidence moved")
     for old in before.record.milestones:
         new = after.record.milestone(*old.key)
         if new is None:
             found.append("I3: a milestone went")
-        elif old.state in FINAL and new != old:
+        elif old.state in FINAL and new != (replace(old, last_error=None) if is_erased else old):
             found.append(f"I3: {old.state} is final, yet it became {new.state} or changed")
         elif new.fence < old.fence or new.starts < old.starts:
             found.append("I4, I6: fence or starts fell")
@@ -112,9 +126,35 @@ def _once_and_whole(seen: Snapshot) -> Iterator[str]:
         milestone_of_it = seen.record.milestone(report.trigger, report.revision)
         if milestone_of_it is not None and milestone_of_it.report_id != report.report_id:
             yield "I2: the marker names another report"
+        if report.erased_at is not None:
+            continue
         if report.digest != "sha256:" + hashlib.sha256(report.body).hexdigest():
             yield "I2: a report does not match its digest"
         yield from _cited(seen, report)
+
+
+def _erased(seen: Snapshot, erasure: Erasure) -> Iterator[str]:
+    """I3, I17: what an erasure tells of is without content, and nothing else is."""
+    for entry in seen.entries:
+        if (entry.erased_hash is not None) != (entry.sequence < erasure.sequence):
+            yield "I17: an entry is erased and should not be, or the other way round"
+    for report in seen.reports:
+        if report.erased_at is None and report.generated_at <= erasure.at:
+            yield "I17: a report outlived the erasure"
+        if report.erased_at is not None and (report.body or report.envelope):
+            yield "I17: an erased report still has content"
+
+
+def _emptied(report: StoredReport, erasure: Erasure | None) -> StoredReport:
+    if report.erased_at is not None or erasure is None:
+        return report
+    return replace(report, body=b"", envelope=b"", erased_at=erasure.at)
+
+
+def _is_armed_in(entries: Sequence[SealedEntry], milestone: Milestone) -> bool:
+    """Whether a milestone was armed by an entry that can still be read."""
+    told = replay([e for e in entries if e.erased_hash is None], milestone, Policy())
+    return told.is_armed
 
 
 def _cited(seen: Snapshot, report: StoredReport) -> Iterator[str]:
@@ -182,7 +222,10 @@ def _in_time(
 
 def _evidence_of_installation(seen: Snapshot) -> set[datetime]:
     told = [json.loads(entry.body)["detail"].get("installed_at") for entry in seen.entries]
-    return {parse_instant(instant) for instant in told if instant is not None}
+    found = {parse_instant(instant) for instant in told if instant is not None}
+    if seen.record.erasure is not None:  # a reset takes it from a revision that was there before
+        found |= {milestone.installed_at for milestone in seen.record.milestones}
+    return found
 
 
 def _fences(milestone: Milestone, replayed: Replayed, policy: Policy) -> Iterator[str]:

@@ -40,7 +40,7 @@ class Operator:
         if self.secret is not None:
             sent["authorization"] = f"Bearer {self.secret}"
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        where = path if path.startswith(("/api", "/openapi")) else BASE + path
+        where = path if path.startswith(("/api", "/openapi", "/health/detail")) else BASE + path
         return exchange(self.port, method, where, sent, raw)
 
     def got(self, path: str) -> dict[str, Any]:

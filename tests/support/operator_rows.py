@@ -8,6 +8,8 @@ INSERT INTO bulk_job (job_id, act, filter, reason, actor, total, created_at)
 VALUES ('j-1', 'retry', '', 'r', 'a', 2, 0);
 INSERT INTO bulk_target (job_id, tenant_id, trigger_name, outcome)
 VALUES ('j-1', 'a', 'AUTO_12H', 'done'), ('j-1', 'b', 'AUTO_12H', NULL);
+INSERT INTO console_session (digest, name, role, token_id, created_at, seen_at, ends_at)
+VALUES ('d1', 'n', 'viewer', 't-2', 0, 0, 9);
 """
 """One row of each kind, in the words of SQLite; a ledger's body is bytes there."""
 
@@ -29,6 +31,10 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "UPDATE api_token SET revoked_at = NULL WHERE token_id = 't-1'",
         "UPDATE api_token SET revoked_at = 6 WHERE token_id = 't-1'",
     ),
+    "console_session_keeps_what_it_is": (
+        "UPDATE console_session SET role = 'admin'",
+        "UPDATE console_session SET ends_at = 99",
+    ),
     "bulk_target_is_settled_once": (
         "UPDATE bulk_target SET outcome = 'failed' WHERE tenant_id = 'a'",
     ),
@@ -41,6 +47,8 @@ CONSTRAINTS = (
     """INSERT INTO api_token (token_id, digest, name, role, created_at)
        VALUES ('t-3', 'd1', 'n', 'viewer', 0)""",
     "INSERT INTO bulk_target (job_id, tenant_id, trigger_name) VALUES ('j-2', 'a', '')",
+    """INSERT INTO console_session (digest, name, role, token_id, created_at, seen_at, ends_at)
+       VALUES ('d2', 'n', 'viewer', 't-9', 0, 0, 9)""",
     """INSERT INTO flag (scope, name, is_on, changed_at, actor, reason)
        VALUES ('*', 'generation', 2, 0, 'a', 'r')""",
 )

@@ -16,6 +16,7 @@ from support.postgres_fixture import shared_cluster
 
 MIGRATOR = "firstry_migrator"
 SERVICE = "firstry_service"
+ERASER = "firstry_eraser_login"
 TEMPLATE = "firstry_template"
 
 
@@ -30,6 +31,11 @@ class ServiceDatabase:
     def url(self) -> str:
         """As the service connects."""
         return self.cluster.url(SERVICE, self.name)
+
+    @property
+    def eraser_url(self) -> str:
+        """As an erasure connects."""
+        return self.cluster.url(ERASER, self.name)
 
     @property
     def owner_url(self) -> str:
@@ -69,9 +75,10 @@ def new_service_database(
 def _prepare(cluster: Cluster) -> None:
     cluster.new_role(MIGRATOR, "CREATEROLE")
     cluster.new_role(SERVICE)
+    cluster.new_role(ERASER)
     cluster.run(
         sql.SQL("CREATE DATABASE {} OWNER {}").format(
             sql.Identifier(TEMPLATE), sql.Identifier(MIGRATOR)
         )
     )
-    upgrade(cluster.url(MIGRATOR, TEMPLATE), service_role=SERVICE)
+    upgrade(cluster.url(MIGRATOR, TEMPLATE), service_role=SERVICE, erase_role=ERASER)

@@ -14,8 +14,12 @@ from random import Random
 
 from firstry.domain.claim import Claim, claim
 from firstry.domain.errors import FirstryError
+from firstry.domain.ledger import OPERATOR
 from firstry.domain.outcome import Failed
+from firstry.domain.record import Order
 from firstry.domain.tenant import Tenant
+from firstry.lifecycle.erase import erase
+from firstry.lifecycle.pause import resume
 from firstry.lifecycle.reset import reset
 from firstry.lifecycle.retry import retry_now
 from firstry.ports.store import Store
@@ -75,6 +79,8 @@ ACTS: Mapping[str, Act] = {
     "settle-fail": _fail,
     "reset": lambda store, part: reset(store, part.whom[0], AUTO_12H, "why", part.now),
     "retry": lambda store, part: retry_now(store, part.whom[0], AUTO_12H, "why", part.now),
+    "resume": lambda store, part: resume(store, part.whom[0], "why", part.now),
+    "erase": lambda store, part: erase(store, part.whom[0], Order("why", OPERATOR, part.now)),
     "install": lambda store, part: install(
         store, part.whom[0], installed_at=part.now, token_until=part.now + TOKEN_LIVES
     ),

@@ -18,7 +18,8 @@ def displayed(text: str, longest: int = LONGEST) -> str:
     >>> displayed("a\\u202eb\\x00")
     'a\\\\u202eb\\\\u0000'
     """
-    shown = "".join(map(_character, text[:longest]))
+    kept = text[:longest]
+    shown = kept if kept.isprintable() else "".join(map(_character, kept))
     cut = len(text) - longest
     return f"{shown}... ({cut} more characters)" if cut > 0 else shown
 
@@ -28,3 +29,12 @@ def _character(character: str) -> str:
         return character
     number = ord(character)
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with what it counts.
+
+    >>> counted(1, "report is late", "reports are late")
+    '1 report is late'
+    """
+    return f"{count} {one if count == 1 else many}"

@@ -48,6 +48,18 @@ class NoReport(NotFound):
     code = "NO_REPORT_AVAILABLE"
 
 
+class ReportErased(NotFound):
+    """The report was erased; its digest is kept."""
+
+    code = "REPORT_ERASED"
+
+
+class EraseNotAllowed(FirstryError):
+    """The database role may not erase."""
+
+    code = "ERASE_NOT_ALLOWED"
+
+
 class Conflict(FirstryError):
     """The act does not fit the state that the store is in."""
 

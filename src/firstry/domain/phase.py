@@ -36,17 +36,20 @@ class Phase(StrEnum):
 class Scene:
     """What has to be known to tell phases: the time, and how long a token must live.
 
-    `long_backoff` is the wait above which somebody is to look.
+    `long_backoff` is the wait above which somebody is to look, `retention` how long
+    a tenant is kept after its uninstallation, None for ever.
     """
 
     now: datetime
     token_until: datetime
     long_backoff: timedelta = LONG_BACKOFF
+    retention: timedelta | None = None
 
 
 def scene_at(now: datetime, policy: Policy, long_backoff: timedelta = LONG_BACKOFF) -> Scene:
     """Return the scene of `now` under `policy`: a token must outlive an attempt begun now."""
-    return Scene(now, now + policy.generation_timeout + TOKEN_MARGIN, long_backoff)
+    token_until = now + policy.generation_timeout + TOKEN_MARGIN
+    return Scene(now, token_until, long_backoff, policy.retention)
 
 
 def phase_of(record: TenantRecord, milestone: Milestone, scene: Scene) -> Phase:

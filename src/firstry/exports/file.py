@@ -18,8 +18,10 @@ from firstry.domain.errors import (
     InputInvalid,
     JsonExportFailed,
     PdfExportFailed,
+    ReportErased,
     ReportInvalid,
 )
+from firstry.domain.instant import iso
 from firstry.domain.ledger import Head
 from firstry.domain.public_key import PublicKey
 from firstry.domain.record import StoredReport
@@ -81,7 +83,16 @@ def _made(report: StoredReport, format_: Format) -> tuple[File, ...]:
 
 
 def refuse_invalid(report: StoredReport, keys: Iterable[PublicKey]) -> None:
-    """Raise ReportInvalid unless `report` verifies and is the one its row speaks of."""
+    """Raise ReportInvalid unless `report` verifies and is the one its row speaks of.
+
+    Of one that was erased there is nothing to verify: raises ReportErased.
+    """
+    if report.erased_at is not None:
+        raise ReportErased(
+            f"the report {report.report_id} was erased at {iso(report.erased_at)}; its digest was "
+            f"{report.digest}",
+            "a copy that was kept still verifies: firstry verify",
+        )
     verified = verify(report.body, report.envelope, trusted(keys))
     failed = [f"{check.value}: {breach}" for check, breach in verified.failed()]
     if not failed and not verified.holds:

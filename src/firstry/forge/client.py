@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from firstry.domain.evidence import Dataset
 from firstry.domain.tenant import Tenant
 from firstry.forge.jira import Source
 from firstry.forge.quota import QuotaHolds
@@ -18,6 +19,7 @@ from firstry.forge.transport import FailureKind, Request, Response, Transport, T
 from firstry.ports.clock import Clock
 from firstry.ports.evidence import Throttled, Unreadable
 from firstry.ports.telemetry import CallWatch, UnwatchedCalls
+from firstry.ports.trace import Step, note, span
 from firstry.ports.vault import SystemToken
 
 CALL_SECONDS = 20.0
@@ -51,23 +53,23 @@ class JiraClient:
         self, source: Source, start: int, tenant: Tenant, token: SystemToken, deadline: float
     ) -> Response | Throttled | Unreadable:
         """Return the answer to `source` from item `start` on, whatever its status but 429."""
-        return self.exchange(_request(source, start, token), tenant, deadline)
+        return self.exchange(_request(source, start, token), tenant, deadline, source.dataset)
 
     def exchange(
-        self, request: Request, tenant: Tenant, deadline: float
+        self, request: Request, tenant: Tenant, deadline: float, dataset: Dataset | None = None
     ) -> Response | Throttled | Unreadable:
-        """Return the answer to `request`, whatever its status but 429."""
+        """Return the answer to `request`, whatever its status but 429.
+
+        `dataset` is what it asks for, if it asks for one; only the trace shows it.
+        """
         for attempt in range(1, TRIES + 1):
             now = self.clock.now()
             if (held := self.holds.held_until(tenant, now)) is not None:
                 return Throttled(held)
-            left = deadline - self.clock.monotonic()
-            try:
-                answer = self.transport.send(request, min(CALL_SECONDS, left), MAX_BYTES)
-            except TransportFailed as failure:
-                self.calls.called(failure.kind.value.lower())
-                return _FAILURES[failure.kind]
-            self.calls.called(_outcome_of(answer.status))
+            with span(Step.JIRA_CALL, tenant, dataset=dataset):
+                answer = self._sent(request, deadline)
+            if isinstance(answer, Unreadable):
+                return answer
             self.holds.spend(1, now)
             if answer.status != 429:
                 return answer
@@ -76,6 +78,21 @@ class JiraClient:
                 return Throttled(_retry_at(answer.headers, self.clock.now()))
             self.sleep(wait)
         raise AssertionError("unreachable: the last try returns")
+
+    def _sent(self, request: Request, deadline: float) -> Response | Unreadable:
+        """Send `request` once, and tell how that ended."""
+        left = deadline - self.clock.monotonic()
+        try:
+            answer = self.transport.send(request, min(CALL_SECONDS, left), MAX_BYTES)
+        except TransportFailed as failure:
+            found, outcome = _FAILURES[failure.kind], failure.kind.value.lower()
+            note(outcome=outcome, error_code=found.code)
+            self.calls.called(outcome)
+            return found
+        outcome = _outcome_of(answer.status)
+        note(outcome=outcome, status=answer.status)
+        self.calls.called(outcome)
+        return answer
 
     def _wait_for(self, headers: Mapping[str, str], tenant: Tenant) -> float | None:
         """Return how long to wait here for a limit; None if waiting here is no use."""

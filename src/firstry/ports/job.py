@@ -34,6 +34,10 @@ class JobBook(Protocol):
         """Hold a job longer; False if another runner has it by now."""
         ...
 
+    def left_alone(self, now: datetime, since: datetime) -> Sequence[Job]:
+        """Return unfinished jobs of before `since` that no runner holds at `now`, oldest first."""
+        ...
+
     def left(self, job_id: str, limit: int) -> Sequence[Target]:
         """Return targets that are not settled yet, in their order."""
         ...

@@ -24,6 +24,10 @@ PAGE_LIMIT = 1000
 """No list call returns more than this many rows."""
 
 
+class MustWait(Exception):
+    """It cannot be read without waiting for somebody."""
+
+
 def in_order(tenants: Iterable[Tenant]) -> list[Tenant]:
     """Return tenants in the one order in which every batch takes them."""
     return sorted(tenants, key=lambda tenant: tenant.cloud_id)
@@ -31,7 +35,7 @@ def in_order(tenants: Iterable[Tenant]) -> list[Tenant]:
 
 @dataclass(frozen=True, slots=True)
 class ReportHead:
-    """A report without its body, for lists."""
+    """A report without its body, for lists. `erased_at` is set once it has none any more."""
 
     report_id: str
     tenant: Tenant
@@ -39,6 +43,7 @@ class ReportHead:
     revision: int
     generated_at: datetime
     digest: str
+    erased_at: datetime | None = None
 
 
 class Store(Keyring, Protocol):
@@ -52,13 +57,24 @@ class Store(Keyring, Protocol):
         """Return the tenant as last committed, or None if there is no such tenant."""
         ...
 
+    def read_many(
+        self, tenants: Sequence[Tenant], *, at_once: bool = False
+    ) -> Mapping[Tenant, TenantRecord]:
+        """Do what `read` does for several tenants; unknown ones are left out.
+
+        `at_once` is for an event loop: raises MustWait instead of waiting for a
+        lock, another process or a network.
+        """
+        ...
+
     def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:
         """Run `decide` on the tenant, write its change, commit, return its answer.
 
         `decide` is pure and may be run again. Marker, report, milestones, ledger
         entries, ledger head and token are written together or not at all, each
         guarded by what was read: a milestone by its state and fence, the tenant
-        by its ledger head. `now` moves the store's high-water mark. Raises
+        by its ledger head. A new `erasure` of the record takes the content of all
+        reports and earlier entries with it. `now` moves the store's high-water mark. Raises
         CommitUnknown if the store was lost while committing.
         """
         ...
@@ -71,7 +87,8 @@ class Store(Keyring, Protocol):
         All changes are written or none. Tenants are taken in cloudId order, so
         that two batches never wait for each other in a circle. With
         `skip_locked` a tenant that another transaction holds is left out of the
-        answer instead of being waited for; stores with one writer have none.
+        answer instead of being waited for, and so is one that is claimed and has
+        nothing else due at `now`; stores with one writer leave out none.
         """
         ...
 

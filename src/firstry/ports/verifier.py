@@ -9,6 +9,9 @@ from typing import Protocol
 from firstry.domain.tenant import Tenant
 from firstry.ports.vault import SystemToken
 
+AT_ONCE = float("-inf")
+"""A deadline that leaves no time to fetch anything."""
+
 
 class Route(StrEnum):
     """The endpoints the platform may call; a token is good for one of them only."""

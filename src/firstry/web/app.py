@@ -1,6 +1,6 @@
 """The service's routes, and what is answered where no route fits."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -9,15 +9,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from firstry.domain.due import is_behind
-from firstry.domain.errors import FirstryError, StoreUnfit
+from firstry.insight.health import OK, readiness
 from firstry.ports.clock import Clock
-from firstry.ports.pulse import STALE_SECONDS, Pulse
+from firstry.ports.pulse import Pulse
 from firstry.ports.store import Store
 from firstry.ports.telemetry import Event, Telemetry
 from firstry.web.api.call import BASE as API_BASE
 from firstry.web.api.endpoint import Api
 from firstry.web.api.endpoint import unexpected as api_defect
+from firstry.web.console.endpoint import Console
+from firstry.web.console.endpoint import unexpected as console_defect
+from firstry.web.console.visit import BASE as CONSOLE_BASE
 from firstry.web.page.endpoint import Page
 from firstry.web.remote import answer
 from firstry.web.remote.endpoint import Remote
@@ -36,12 +38,14 @@ def build_app(
     api: Api | None = None,
     metrics: Route | None = None,
     pulse: Pulse | None = None,
+    console: Console | None = None,
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """Return the ASGI application. Without `remote` it serves health and keys (role worker)."""
 
     async def ready(_: Request) -> JSONResponse:
-        checks = await run_in_threadpool(_checks, store, clock, pulse)
-        is_fit = all(check == "ok" for check in checks.values())
+        checks = await run_in_threadpool(readiness, store, clock, pulse)
+        is_fit = all(check == OK for check in checks.values())
         status = "ready" if is_fit else "not ready"
         return JSONResponse({"status": status, "checks": checks}, 200 if is_fit else 503)
 
@@ -52,20 +56,26 @@ def build_app(
         telemetry.emit(Event.INVOCATION_FAILED, detail=type(error).__name__)
         if request.url.path.startswith(API_BASE):
             return api_defect()
+        if request.url.path.startswith(CONSOLE_BASE):
+            return console_defect()
         now = clock.now()
         return answer.refusal(500, answer.SCHEDULER_ERROR, answer.FAULT.message, now)
 
-    routes = [Route("/healthz", _alive), Route("/readyz", ready), keys_route(published_keys)]
-    if metrics is not None:
-        routes.append(metrics)
-    if remote is not None:
+    routes: list[Route] = []
+    if remote is not None:  # first: nearly every call is a tick
         routes += _both("/forge/tick", remote.tick)
         routes += _both("/forge/lifecycle", remote.lifecycle)
         routes += _both("/forge/uninstall", remote.uninstall)
+    routes += [Route("/healthz", _alive), Route("/readyz", ready), keys_route(published_keys)]
+    if metrics is not None:
+        routes.append(metrics)
     if page is not None:
         routes += page.routes()
     if api is not None:
         routes += api.routes()
+    routes += more
+    if console is not None:
+        routes += console.routes()
     app = Starlette(
         routes=routes,
         exception_handlers={
@@ -84,37 +94,6 @@ def _both(path: str, endpoint: Endpoint) -> list[Route]:
 
 async def _alive(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
-
-
-def _checks(store: Store, clock: Clock, pulse: Pulse | None) -> dict[str, str]:
-    """Return what each part says of itself: `ok`, or what is wrong with it."""
-    silence = pulse.silence_seconds() if pulse is not None else None
-    if silence is None:
-        return _store_checks(store, clock)
-    is_alive = silence < STALE_SECONDS
-    said = "ok" if is_alive else f"no pass for {silence:.0f} s; start the process anew"
-    return {**_store_checks(store, clock), "worker": said}
-
-
-def _store_checks(store: Store, clock: Clock) -> dict[str, str]:
-    try:
-        high_water_at = store.check()
-    except StoreUnfit as error:
-        return {"store": "ok", "schema": _told(error), "clock": "not checked"}
-    except FirstryError as error:
-        return {"store": _told(error), "schema": "not checked", "clock": "not checked"}
-    is_clock_behind = is_behind(high_water_at, clock.now())
-    return {
-        "store": "ok",
-        "schema": "ok",
-        "clock": "the clock lies behind the store; set the host's clock, on PostgreSQL the server's"
-        if is_clock_behind
-        else "ok",
-    }
-
-
-def _told(error: FirstryError) -> str:
-    return f"{error.message}; {error.remedy}" if error.remedy else error.message
 
 
 def _no_route(clock: Clock, error: Exception) -> JSONResponse:

@@ -14,4 +14,5 @@ def policy_of(settings: Settings) -> Policy:
         catch_up=settings.catch_up,
         generation_timeout=settings.generation_timeout,
         lease=settings.lease,
+        retention=settings.retention,
     )

@@ -4,6 +4,7 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from firstry.config import Settings
 from firstry.domain.errors import SettingInvalid
@@ -15,6 +16,7 @@ from firstry.forge.transport import HttpTransport
 from firstry.forge.vault import TokenVault
 from firstry.insight.alert_runner import AlertParts, AlertRunner
 from firstry.insight.patrol import LedgerPatrol
+from firstry.lifecycle.retention import RetentionParts
 from firstry.observe.counter import CountingTelemetry
 from firstry.observe.log import telemetry_for
 from firstry.observe.metrics import Metrics
@@ -23,6 +25,7 @@ from firstry.ports.clock import Clock
 from firstry.ports.keyring import Keyring
 from firstry.ports.pulse import Pulse
 from firstry.ports.telemetry import Telemetry
+from firstry.ports.trace import record_with
 from firstry.ports.vault import Vault
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Runner
@@ -31,8 +34,12 @@ from firstry.stores.place import clock_for, open_store
 from firstry.stores.sql.alert import SqlAlerts
 from firstry.stores.sql.flag import SqlFlags
 from firstry.stores.sql.holding import SqlHolding
+from firstry.wiring.eraser import eraser_of
 from firstry.wiring.operators import Operators, operators_of
 from firstry.wiring.policy import policy_of
+
+if TYPE_CHECKING:
+    from firstry.observe.trace import OtlpTraces
 
 ATTEMPT_SLOTS = 16
 
@@ -50,10 +57,16 @@ class Service:
     metrics: Metrics
     pulse: Pulse
     alerts: AlertRunner | None
+    retention: RetentionParts
+    traces: "OtlpTraces | None"
+    patrol: LedgerPatrol
 
     def close(self) -> None:
         """Let running attempts end, then give back what is held."""
         self.runner.close()
+        if self.traces is not None:
+            record_with(None)
+            self.traces.close()
         self.metrics.close()
         self.transport.close()
         self.parts.store.close()
@@ -92,10 +105,26 @@ def build_service(settings: Settings, simulated: Clock | None = None) -> Service
     patrol, holdings = LedgerPatrol(store), SqlHolding(store.database)
     metrics.watch(operators.watch, holdings, patrol, client.holds.points_left)
     alerts = _alerts(settings, operators, SqlAlerts(store.database), patrol, telemetry)
-    runner = Runner(parts, ATTEMPT_SLOTS)
-    return Service(
-        settings, parts, vault, runner, transport, operators, metrics, Pulse(clock), alerts
+    runner, traces = Runner(parts, ATTEMPT_SLOTS), _traces(settings, telemetry, clock)
+    retention = RetentionParts(
+        operators.insight.insight, eraser_of(settings), clock, telemetry, settings.retention
     )
+    pulse = Pulse(clock)
+    return Service(
+        settings, parts, vault, runner, transport, operators, metrics, pulse, alerts, retention,
+        traces, patrol,
+    )  # fmt: skip
+
+
+def _traces(settings: Settings, telemetry: Telemetry, clock: Clock) -> "OtlpTraces | None":
+    """Return what takes the spans of this process, if there is somewhere to send them to."""
+    if settings.traces_url is None:
+        return None
+    from firstry.observe.trace import OtlpTraces  # loads the SDK, which takes its time
+
+    traces = OtlpTraces(settings.traces_url, telemetry, clock)
+    record_with(traces)
+    return traces
 
 
 def _alerts(

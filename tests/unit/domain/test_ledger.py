@@ -8,11 +8,13 @@ import rfc8785
 
 from firstry.domain.canonical import canonical_bytes, digest_of
 from firstry.domain.ledger import (
+    ERASED,
     OPERATOR,
     SCHEDULER,
     Entry,
     Head,
     SealedEntry,
+    erased_entry,
     first_break,
     genesis,
     seal,
@@ -131,3 +133,35 @@ def test_a_head_that_is_not_the_end_of_the_chain_is_found(head: Head) -> None:
 def test_entries_that_were_added_unseen_are_found() -> None:
     (more,), _ = seal(HEAD, ENTRIES[:1])
     assert first_break(TENANT, [*CHAIN, more], HEAD) == 7
+
+
+TOLD, TOLD_HEAD = seal(HEAD, [Entry(ERASED, at(9), OPERATOR, {"reason": "why", "until": 5})])
+GONE = [erased_entry(entry) for entry in CHAIN]
+
+
+def test_a_chain_whose_beginning_was_erased_still_verifies() -> None:
+    """I17: its hashes are kept, and the entry behind it tells of it."""
+    assert [entry.entry_hash for entry in GONE] == [entry.entry_hash for entry in CHAIN]
+    assert first_break(TENANT, [*GONE, *TOLD], TOLD_HEAD) is None
+    assert [erased_entry(entry) for entry in GONE] == GONE
+
+
+@pytest.mark.parametrize(
+    ("chain", "breaks_at"),
+    [
+        ([*GONE[:4], CHAIN[4], *TOLD], 1),
+        ([CHAIN[0], *GONE[1:], *TOLD], 2),
+        ([*CHAIN[:4], GONE[4], *TOLD], 5),
+        ([*GONE[:2], replace(GONE[2], erased_hash="sha256:0"), *GONE[3:], *TOLD], 3),
+        ([*GONE, replace(TOLD[0], body=b"{}")], 1),
+        ([*GONE, replace(TOLD[0], body=b"[]")], 1),
+        ([*GONE, replace(TOLD[0], body=b"\xff")], 1),
+        ([*GONE, erased_entry(TOLD[0])], 1),
+        (GONE, 1),
+    ],
+)
+def test_what_lost_its_content_without_an_erasure_is_a_break(
+    chain: list[SealedEntry], breaks_at: int
+) -> None:
+    """I15, I17."""
+    assert first_break(TENANT, chain, TOLD_HEAD) == breaks_at

@@ -119,7 +119,7 @@ def earlier_readings(entries: Iterable[bytes]) -> tuple[Reading, ...]:
         reading_from(entry)
         for entry in found
         if entry["kind"] == EVIDENCE_READ
-        and entry["detail"]["dataset"] == DATASET
+        and entry["detail"].get("dataset") == DATASET  # an erased entry says none
         and entry["detail"]["count"] is not None
     )
 

@@ -10,7 +10,7 @@ from firstry.domain.instant import from_milliseconds, to_milliseconds
 from firstry.domain.ledger import Actor, Entry
 from firstry.domain.record import Change, ledgered
 from firstry.domain.tenant import Tenant
-from firstry.stores.sql.row import records_from
+from firstry.stores.sql.record_row import records_of
 from firstry.stores.sql.service_ledger import ServiceLedger
 from firstry.stores.sql.session import Database, Row, Step
 from firstry.stores.sql.write import steps_of
@@ -83,13 +83,13 @@ class SqlFlags:
 
     def _turn_for(self, tenant: Tenant, entry: Entry, put: Step, now: datetime) -> None:
         with self._database.writing((tenant,), skip_locked=False) as session:
-            found = records_from(session.records)
+            found = records_of(session.records)
             if not found:
                 raise NotFound(
                     f"there is no tenant {tenant.cloud_id}", "see `firstry tenants list`"
                 )
             after, sealed = ledgered(found[0], [entry])
-            facts, ends = steps_of({tenant: found[0]}, {tenant: Change(None, after, sealed)})
+            facts, ends = steps_of([(found[0], Change(None, after, sealed))])
             session.write([*facts, *ends, put])
             session.move_clock(now)
             session.commit()

@@ -87,6 +87,14 @@ class SqlJobs:
             return False
         return True
 
+    def left_alone(self, now: datetime, since: datetime) -> Sequence[Job]:
+        values = {
+            "now": to_milliseconds(now),
+            "since": to_milliseconds(since),
+            "limit": PAGE_LIMIT,
+        }
+        return [_job_from(row) for row in self._rows(statement.LEFT_ALONE, values)]
+
     def left(self, job_id: str, limit: int) -> Sequence[Target]:
         values = {"job_id": job_id, "limit": min(limit, PAGE_LIMIT)}
         return [_target_from(row) for row in self._rows(statement.LEFT, values)]

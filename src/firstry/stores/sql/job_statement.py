@@ -21,6 +21,12 @@ READ_HELD = (
     + "WHERE j.ended_at IS NULL AND j.runner = :runner AND j.held_until = :until "
     + "ORDER BY j.created_at, j.job_id LIMIT 1"
 )
+LEFT_ALONE = (
+    _JOB
+    + "WHERE j.ended_at IS NULL AND j.created_at <= :since "
+    + "AND (j.held_until IS NULL OR j.held_until <= :now) "
+    + "ORDER BY j.created_at, j.job_id LIMIT :limit"
+)
 INSERT_JOB = """
 INSERT INTO bulk_job (job_id, act, filter, reason, actor, request_key, total, created_at)
 VALUES (:job_id, :act, :filter, :reason, :actor, :key, :total, :created_at)

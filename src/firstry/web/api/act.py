@@ -11,15 +11,18 @@ from firstry.domain.milestone import Milestone
 from firstry.domain.policy import MANUAL, Trigger
 from firstry.domain.reason import parse_reason
 from firstry.domain.record import Order
-from firstry.domain.tenant import Tenant
+from firstry.domain.tenant import Tenant, parse_cloud_id
 from firstry.insight.shape import job_json, milestone_json, switch_json, tenant_json
 from firstry.lifecycle import bulk as lifecycle_bulk
+from firstry.lifecycle.erase import erase as erase_tenant
 from firstry.lifecycle.manual import request_report
 from firstry.lifecycle.pause import pause as pause_tenant
 from firstry.lifecycle.pause import resume as resume_tenant
 from firstry.lifecycle.reset import reset as reset_trigger
 from firstry.lifecycle.retry import retry_now
+from firstry.ports.telemetry import Event
 from firstry.web.api.call import BASE, Call, Reply
+from firstry.web.api.schema import FieldInvalid
 
 
 def retry(call: Call) -> Reply:
@@ -62,6 +65,18 @@ def generate(call: Call) -> Reply:
         insight.store, who, _reason(call), call.token.actor, call.now, insight.policy
     )
     return _acted(call, who, asked, status=202)
+
+
+def erase(call: Call) -> Reply:
+    """Erase what a tenant told; its cloudId has to be typed again."""
+    who, order = call.tenant(), Order(_reason(call), call.token.actor, call.now)
+    if parse_cloud_id(call.body["confirm"]) != who.cloud_id:
+        raise FieldInvalid("confirm", "it is not the tenant's cloudId", "type the cloudId again")
+    with call.parts.open_eraser() as store:
+        erased = erase_tenant(store, who, order)
+    if not erased.is_repeat:
+        call.parts.telemetry.emit(Event.TENANT_ERASED, who)
+    return _acted(call, who)
 
 
 def bulk(call: Call) -> Reply:

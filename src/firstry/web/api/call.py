@@ -11,12 +11,15 @@ from firstry.domain.canonical import Json
 from firstry.domain.errors import InputInvalid, NotFound
 from firstry.domain.phase import Scene, scene_at
 from firstry.domain.tenant import Tenant
+from firstry.insight.health import HealthParts
 from firstry.insight.overview import InsightParts, Watch
+from firstry.insight.table import Table, TableFormat
 from firstry.lifecycle.bulk import BulkParts
+from firstry.lifecycle.erase import OpenEraser
 from firstry.ports.access import TokenRegister
 from firstry.ports.publisher import Publisher
 from firstry.ports.telemetry import Telemetry
-from firstry.web.api.schema import Schema
+from firstry.web.api.schema import FieldInvalid, Schema
 
 BASE = "/api/v1"
 
@@ -32,6 +35,8 @@ class ApiParts:
     watch: Watch
     telemetry: Telemetry
     wake_bulk: Callable[[], None]
+    open_eraser: OpenEraser
+    health: HealthParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,16 @@ class Call:
         """Return how many rows a page has."""
         return int(self.query.get("limit", 50))
 
+    def file_format(self) -> TableFormat | None:
+        """Return the format of the file that a whole list is asked for as, or None for a page."""
+        name = self.text("format") or "json"
+        if name == "json":
+            return None
+        for each in ("limit", "cursor", "count"):
+            if each in self.query:
+                raise FieldInvalid(each, f"format={name} has all rows", "leave one of them out")
+        return TableFormat(name)
+
     def next_link(self, path: str, cursor: str) -> str:
         """Return the address of the page that begins at `cursor`."""
         return f"{BASE}{path}?{urlencode({**self.query, 'cursor': cursor})}"
@@ -77,13 +92,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: a document, or the bytes of a file."""
+    """An answer: a document, the bytes of a file, or a whole list as a file."""
 
     document: Mapping[str, Json] | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
     media_type: str = "application/json"
+    table: tuple[Table, TableFormat] | None = None
 
 
 Endpoint = Callable[[Call], Reply]
@@ -107,6 +123,13 @@ class ApiRoute:
     status: int = 200
     problems: tuple[int, ...] = ()
     takes_key: bool = False
+    base: str = BASE
+    """Empty for what every process serves at the root."""
+
+    @property
+    def address(self) -> str:
+        """The whole path, from the root of the service."""
+        return self.base + self.path
 
     @property
     def operation_id(self) -> str:

@@ -18,6 +18,7 @@ _MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 _MAYBE_INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
 _NEXT: Schema = {"type": ["string", "null"], "description": "The address of the next page."}
 _STATE: Schema = {"type": "string", "enum": [phase.value for phase in Phase]}
+_SAYS: Schema = {"type": "string", "description": "`ok`, or what is wrong and what to do."}
 _ON_OFF: Schema = {"type": "string", "enum": ["on", "off"]}
 
 
@@ -64,6 +65,7 @@ _REPORT: dict[str, Schema] = {
     "revision": _COUNT,
     "generated_at": _INSTANT,
     "digest": _TEXT,
+    "erased_at": _MAYBE_INSTANT,
 }
 _SWITCH: dict[str, Schema] = {
     "name": _TEXT,
@@ -85,6 +87,8 @@ COMPONENTS: Mapping[str, Schema] = {
         uninstalled_at=_MAYBE_INSTANT,
         last_tick_at=_MAYBE_INSTANT,
         has_token=_YES_NO,
+        erased_at=_MAYBE_INSTANT,
+        erase_at=_MAYBE_INSTANT,
         switched_off={"type": "array", "items": _TEXT},
         milestones=_list("Milestone"),
     ),
@@ -110,7 +114,7 @@ COMPONENTS: Mapping[str, Schema] = {
     },
     "Report": _object(**_REPORT),
     "ReportPage": _object(reports=_list("Report"), next=_NEXT),
-    "ReportView": _object(**_REPORT, report={"type": "object"}),
+    "ReportView": _object(**_REPORT, report={"type": ["object", "null"]}),
     "Failure": _object(
         fingerprint=_TEXT,
         code=_TEXT,
@@ -122,7 +126,7 @@ COMPONENTS: Mapping[str, Schema] = {
         example=_TEXT,
         filter=_TEXT,
     ),
-    "FailureList": _object(failures=_list("Failure"), groups=_COUNT),
+    "FailurePage": _object(failures=_list("Failure"), groups=_COUNT, next=_NEXT),
     "LedgerEntry": _object(
         cloud_id=_MAYBE_TEXT,
         sequence=_COUNT,
@@ -175,6 +179,32 @@ COMPONENTS: Mapping[str, Schema] = {
         lag_seconds=_COUNT,
         next_due=_MAYBE_INSTANT,
         last_tick_at=_MAYBE_INSTANT,
+    ),
+    "HealthDetail": _object(
+        status={"type": "string", "enum": ["ok", "attention", "not ready"]},
+        at=_INSTANT,
+        parts=_object(
+            store=_object(
+                says=_SAYS,
+                product=_MAYBE_TEXT,
+                connections=_object(in_use=_COUNT, open=_COUNT, most=_COUNT),
+            ),
+            schema=_object(says=_SAYS, head=_MAYBE_TEXT, applied={"type": "array", "items": _TEXT}),
+            clock=_object(
+                says=_SAYS,
+                now=_INSTANT,
+                high_water_at=_MAYBE_INSTANT,
+                ahead_of_host_seconds={"type": "number"},
+            ),
+            worker=_object(says=_SAYS, silent_seconds={"type": ["number", "null"], "minimum": 0}),
+            ticks=_object(
+                says=_SAYS,
+                last_at=_MAYBE_INSTANT,
+                seconds_ago={"type": ["integer", "null"], "minimum": 0},
+            ),
+            alerts=_object(says=_SAYS, codes={"type": "array", "items": _TEXT}),
+        ),
+        versions={"type": "object", "additionalProperties": _TEXT},
     ),
     "Problem": {
         "type": "object",

@@ -25,7 +25,7 @@ from firstry.domain.access import AccessDenied, ApiToken, secret_digest
 from firstry.domain.errors import FirstryError, InputInvalid, NotFound, StoreUnavailable
 from firstry.ports.telemetry import Event
 from firstry.web.api import act, openapi
-from firstry.web.api.call import BASE, ApiParts, ApiRoute, Call, Reply
+from firstry.web.api.call import ApiParts, ApiRoute, Call, Reply
 from firstry.web.api.problem import (
     CUT_OFF,
     NO_ROUTE,
@@ -38,6 +38,7 @@ from firstry.web.api.problem import (
 from firstry.web.api.route import ROUTES
 from firstry.web.api.schema import check_body, check_query
 from firstry.web.remote.body import BodyTooLarge, read_body
+from firstry.web.stream import table_response
 
 THREADS = 8
 ANSWER_SECONDS = 20.0
@@ -57,11 +58,19 @@ class Api:
         """Return the routes; each path answers every method, also those it does not take."""
         paths: dict[str, dict[str, ApiRoute]] = {}
         for route in ROUTES:
-            paths.setdefault(BASE + route.path, {})[route.method] = route
+            paths.setdefault(route.address, {})[route.method] = route
         return [
             WebRoute(openapi.PATH, self._described),
             *(WebRoute(path, _Path(self, methods)) for path, methods in paths.items()),
             WebRoute("/api/{rest:path}", _Path(self, {})),
+        ]
+
+    def health_routes(self) -> list[WebRoute]:
+        """Return those alone that every process serves, a worker too."""
+        return [
+            WebRoute(route.address, _Path(self, {route.method: route}))
+            for route in ROUTES
+            if not route.base
         ]
 
     def close(self) -> None:
@@ -120,6 +129,9 @@ class Api:
                 self._parts.telemetry.emit(
                     Event.OPERATOR_ACTED, route=route.operation_id, status=reply.status
                 )
+            if reply.table is not None:
+                is_head = request.method == "HEAD"
+                return table_response(*reply.table, self._threads, is_head=is_head)
             return _response(reply)
         except FirstryError as error:
             return self._refused(call, error)

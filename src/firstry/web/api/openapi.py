@@ -4,10 +4,12 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from firstry.web.api.call import BASE, ApiRoute
+from firstry.insight.table import TableFormat
+from firstry.web.api.call import ApiRoute
 from firstry.web.api.component import COMPONENTS, ROLES
 from firstry.web.api.problem import MEDIA_TYPE
 from firstry.web.api.route import ROUTES
+from firstry.web.api.schema import LIST_FORMAT
 
 PATH = "/openapi.json"
 _ALWAYS = (400, 401, 403, 503)
@@ -18,7 +20,7 @@ def document(version: str) -> dict[str, Any]:
     """Return the description of every operation under `/api/v1`."""
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
-        paths.setdefault(BASE + route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.address, {})[route.method.lower()] = _operation(route)
     roles = "; ".join(f"{role} {may}" for role, may in ROLES.items())
     return {
         "openapi": "3.1.0",
@@ -52,7 +54,7 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
         "responses": _responses(route),
     }
     if route.body is not None:
-        content = {"application/json": {"schema": route.body}}
+        content: dict[str, Any] = {"application/json": {"schema": route.body}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -94,4 +96,9 @@ def _content(route: ApiRoute) -> dict[str, Any]:
     if route.answer == "File":
         kinds = ("application/json", "text/html", "application/pdf")
         return {kind: {"schema": {}} for kind in kinds}
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.answer}"}}}
+    content: dict[str, Any] = {
+        "application/json": {"schema": {"$ref": f"#/components/schemas/{route.answer}"}}
+    }
+    if route.query.get("format") is LIST_FORMAT:
+        content |= {each.media_type: {"schema": {}} for each in TableFormat}
+    return content

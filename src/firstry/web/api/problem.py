@@ -14,10 +14,12 @@ from firstry.domain.access import AccessDenied, RoleInsufficient
 from firstry.domain.canonical import Json
 from firstry.domain.errors import (
     Conflict,
+    EraseNotAllowed,
     FirstryError,
     InputInvalid,
     NotFound,
     RateExceeded,
+    ReportErased,
     ReportInvalid,
     StoreUnavailable,
     StoreUnfit,
@@ -31,6 +33,8 @@ RATE_RETRY_SECONDS = 600
 _STATUSES: tuple[tuple[type[FirstryError], int], ...] = (
     (AccessDenied, 401),
     (RoleInsufficient, 403),
+    (EraseNotAllowed, 403),
+    (ReportErased, 410),
     (NotFound, 404),
     (RateExceeded, 429),
     (Conflict, 409),

@@ -13,6 +13,8 @@ from firstry.domain.record import StoredReport
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.insight.concern import concerns
 from firstry.insight.cursor import make_cursor, read_cursor
+from firstry.insight.health import detail
+from firstry.insight.listing import entry_table, failure_table, report_table, tenant_table
 from firstry.insight.shape import (
     failure_json,
     job_json,
@@ -35,6 +37,8 @@ def tenants(call: Call) -> Reply:
     """Tenants that a filter means, in cloudId order; with `count`, how many there are."""
     wanted = parse_filter(call.text("filter"))
     insight, scene, limit = call.parts.insight.insight, call.scene, call.limit()
+    if (file := call.file_format()) is not None:
+        return Reply(table=(tenant_table(insight, wanted, scene), file))
     question = f"tenants {print_filter(wanted)}"
     after: CloudId | None = None
     if cursor := call.text("cursor"):
@@ -48,10 +52,8 @@ def tenants(call: Call) -> Reply:
         following = call.next_link("/tenants", cursor)
     count = None
     if call.text("count") == "true":
-        count = {
-            "tenants": insight.count_tenants(wanted, scene),
-            "milestones": insight.count_targets(wanted, scene),
-        }
+        meant = insight.count(wanted, scene)
+        count = {"tenants": meant.tenants, "milestones": meant.milestones}
     rows = [tenant_json(record, scene) for record in page]
     return _page({"tenants": rows, "count": count}, following)
 
@@ -70,6 +72,8 @@ def tenant(call: Call) -> Reply:
 def reports(call: Call) -> Reply:
     """Reports in order of their ids, of one tenant or of all."""
     who = Tenant.from_operator(call.text("tenant")) if call.text("tenant") else None
+    if (file := call.file_format()) is not None:
+        return Reply(table=(report_table(call.parts.insight.store, who), file))
     question = f"reports {who.cloud_id if who else ''}"
     after: str | None = None
     if cursor := call.text("cursor"):
@@ -85,8 +89,10 @@ def reports(call: Call) -> Reply:
 
 
 def report(call: Call) -> Reply:
-    """One report with its whole content."""
+    """One report with its whole content, or with none if that was erased."""
     stored = _stored(call)
+    if stored.erased_at is not None:
+        return Reply({**report_json(_head(stored)), "report": None})
     file = call.parts.publisher.file(stored, "json")
     return Reply({**report_json(_head(stored)), "report": json.loads(file.content)})
 
@@ -105,14 +111,28 @@ def export(call: Call) -> Reply:
 def failures(call: Call) -> Reply:
     """Groups of alike failures, the largest first."""
     groups = call.parts.watch.overview().failures
-    shown = [failure_json(group) for group in groups[: call.limit()]]
-    return Reply({"failures": shown, "groups": len(groups)})
+    if (file := call.file_format()) is not None:
+        return Reply(table=(failure_table(groups), file))
+    behind = groups
+    if cursor := call.text("cursor"):
+        count, code, fingerprint = read_cursor("failures", cursor, int, str, str)
+        last = (-int(count), str(code), str(fingerprint))
+        behind = [group for group in groups if group.rank > last]
+    page = behind[: call.limit()]
+    following = None
+    if len(behind) > len(page):
+        end = page[-1]
+        cursor = make_cursor("failures", (end.count, end.code, end.fingerprint))
+        following = call.next_link("/failures", cursor)
+    return _page({"failures": [*map(failure_json, page)], "groups": len(groups)}, following)
 
 
 def ledger(call: Call) -> Reply:
     """Ledger entries, the newest first: of all tenants and the service, or of one tenant."""
     who = Tenant.from_operator(call.text("tenant")) if call.text("tenant") else None
     query = LineQuery(who, call.text("kind") or None, call.text("actor") or None)
+    if (file := call.file_format()) is not None:
+        return Reply(table=(entry_table(call.parts.insight.insight, query), file))
     question = f"ledger {who.cloud_id if who else ''} {query.kind or ''} {query.actor or ''}"
     before: Place | None = None
     if cursor := call.text("cursor"):
@@ -163,6 +183,11 @@ def health(call: Call) -> Reply:
     return Reply({"status": status, "checks": checks, **overview_json(seen, attention)})
 
 
+def health_detail(call: Call) -> Reply:
+    """How each part of the process that answers is."""
+    return Reply(detail(call.parts.health))
+
+
 def _stored(call: Call) -> StoredReport:
     report_id = call.path["report_id"]
     stored = call.parts.insight.store.report(report_id)
@@ -179,6 +204,7 @@ def _head(stored: StoredReport) -> ReportHead:
         stored.revision,
         stored.generated_at,
         stored.digest,
+        stored.erased_at,
     )
 
 

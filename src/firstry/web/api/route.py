@@ -11,9 +11,11 @@ from firstry.web.api.call import ApiRoute
 from firstry.web.api.schema import (
     BOOLEAN,
     CLOUD_ID,
+    CONFIRM,
     CURSOR,
     FILTER,
     LIMIT,
+    LIST_FORMAT,
     REASON,
     TRIGGER,
     Schema,
@@ -21,7 +23,7 @@ from firstry.web.api.schema import (
 )
 
 _NAME: Schema = {"type": "string", "pattern": "^[ -~]{1,80}$"}
-_PAGE = {"limit": LIMIT, "cursor": CURSOR}
+_PAGE = {"limit": LIMIT, "cursor": CURSOR, "format": LIST_FORMAT}
 _ON_ONE = (404, 409)
 
 READS = (
@@ -56,7 +58,7 @@ READS = (
         "GET",
         "/reports/{report_id}",
         Role.VIEWER,
-        "Show one report with its whole content.",
+        "Show one report with its whole content, unless it was erased.",
         read.report,
         "ReportView",
         problems=(404,),
@@ -69,7 +71,7 @@ READS = (
         read.export,
         "File",
         {"format": {"type": "string", "maxLength": 20}},
-        problems=(404, 500),
+        problems=(404, 410, 500),
     ),
     ApiRoute(
         "GET",
@@ -77,8 +79,8 @@ READS = (
         Role.VIEWER,
         "Group the failures that are alike.",
         read.failures,
-        "FailureList",
-        {"limit": LIMIT},
+        "FailurePage",
+        _PAGE,
     ),
     ApiRoute(
         "GET",
@@ -106,6 +108,15 @@ READS = (
         "Say what stands over all tenants and what needs attention.",
         read.health,
         "Health",
+    ),
+    ApiRoute(
+        "GET",
+        "/health/detail",
+        Role.VIEWER,
+        "Say how each part of this process is.",
+        read.health_detail,
+        "HealthDetail",
+        base="",
     ),
 )
 
@@ -162,6 +173,16 @@ ACTS = (
         body=_WHY,
         status=202,
         problems=(*_ON_ONE, 429),
+    ),
+    ApiRoute(
+        "POST",
+        "/tenants/{tenant_id}/erase",
+        Role.ADMIN,
+        "Erase what a tenant told: reports, evidence, errors, token. It cannot be undone.",
+        act.erase,
+        "Acted",
+        body=body_of(reason=REASON, confirm=CONFIRM),
+        problems=_ON_ONE,
     ),
     ApiRoute(
         "POST",

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from firstry.domain.errors import InputInvalid
+from firstry.insight.table import TableFormat
 
 Schema = Mapping[str, Any]
 
 CLOUD_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}
+CONFIRM: Schema = {**CLOUD_ID, "description": "The tenant's cloudId, typed again."}
 TRIGGER: Schema = {"type": "string", "pattern": "^[A-Z0-9_]{1,40}$"}
 REASON: Schema = {
     "type": "string",
@@ -31,6 +33,11 @@ CURSOR: Schema = {
     "type": "string",
     "maxLength": 600,
     "description": "From `next` of the page before.",
+}
+LIST_FORMAT: Schema = {
+    "type": "string",
+    "enum": ["json", *(each.value for each in TableFormat)],
+    "description": "`csv` and `ndjson` are files with all rows; they take no `limit` and `cursor`.",
 }
 BOOLEAN: Schema = {"type": "string", "enum": ["true", "false"]}
 

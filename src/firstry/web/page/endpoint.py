@@ -40,6 +40,7 @@ from firstry.lifecycle.manual import request_report
 from firstry.ports.permission import Permission, Standing
 from firstry.ports.publisher import Publisher
 from firstry.ports.telemetry import Event
+from firstry.ports.trace import Step, answering, carried, note
 from firstry.ports.verifier import Route, Verifier
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Runner
@@ -115,7 +116,8 @@ class Page:
 
     def _both(self, path: str, method: str, route: Route, act: Act) -> list[WebRoute]:
         async def endpoint(request: Request) -> JSONResponse:
-            return await self._answered(request, route, act)
+            with answering(Step(route.value), request.headers):
+                return await self._answered(request, route, act)
 
         return [WebRoute(each, endpoint, methods=[method]) for each in (path, path + "/")]
 
@@ -130,11 +132,12 @@ class Page:
                 query = dict(request.query_params)
                 call = Call(route, headers_of(request), query, body, now, deadline)
                 loop = asyncio.get_running_loop()
-                response = await loop.run_in_executor(self._threads, self._run, act, call)
+                response = await loop.run_in_executor(self._threads, carried(self._run), act, call)
         except BodyTooLarge:
             response = answer.fault(413, "BODY_TOO_LARGE", "the body is over 1 MiB", now)
         except (TimeoutError, ClientDisconnect) as error:
             response = self._failed(error, now)
+        note(status=response.status_code)
         self._parts.telemetry.emit(
             Event.INVOCATION_ANSWERED,
             route=route.value,
@@ -172,6 +175,7 @@ class Page:
         if invocation.user_token is None:
             raise Refusal(Refused.USER_TOKEN_MISSING)
         tenant = invocation.tenant
+        note(tenant)
         standing = self._permission.standing(tenant, invocation.user_token, call.deadline)
         if standing is not Standing.ADMINISTRATOR:
             raise Refusal(_STANDINGS[standing])
@@ -256,7 +260,7 @@ class Page:
         wanted = call.query.get("report_id") or (done[0].report_id if done else None)
         is_theirs = any(each.report_id == wanted for each in done)
         report = self._parts.store.report(wanted) if wanted is not None and is_theirs else None
-        if report is None or report.tenant != tenant:
+        if report is None or report.tenant != tenant or report.erased_at is not None:
             raise Refusal(Refused.NO_REPORT_AVAILABLE)
         return report
 
