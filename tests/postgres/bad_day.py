@@ -7,7 +7,7 @@ brings the trouble about for real and takes it away at the end of its `with`.
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +50,15 @@ def _killed(database: ServiceDatabase) -> Iterator[None]:
 @contextmanager
 def _frozen(database: ServiceDatabase) -> Iterator[None]:
     pids = pids_of(database.cluster)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
     try:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # a session may have ended meanwhile
+                os.kill(pid, signal.SIGSTOP)
         yield
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
