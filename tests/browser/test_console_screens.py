@@ -199,19 +199,6 @@ def test_an_instant_shows_its_utc_on_hover_and_on_focus(browser: Browser, yard: 
         assert shown == '" 2026-03-02 09:00:00 UTC"'
 
 
-def test_nothing_moves_for_who_asked_for_stillness(browser: Browser, yard: Yard) -> None:
-    person = yard.people[Role.OPERATOR]
-    for motion, moves in (("no-preference", True), ("reduce", False)):
-        with opened(browser, yard.world, yard.path("tenant"), person=person) as found:
-            found.page.emulate_media(reduced_motion=motion)  # type: ignore[arg-type]
-            found.page.get_by_text("Retry now").click()
-            names = found.page.evaluate(
-                "[...document.querySelectorAll('*')].map(e => getComputedStyle(e))"
-                ".filter(s => s.animationName != 'none' || s.transitionDuration != '0s').length"
-            )
-            assert bool(names) is moves
-
-
 RUN_TEXT = """() => {
     const script = document.createElement('script');
     script.textContent = 'window.ran = 1';

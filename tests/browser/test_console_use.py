@@ -123,6 +123,8 @@ def test_the_skip_link_is_first_and_focus_is_seen(
     browser: Browser, world: World, person: Operator
 ) -> None:
     with opened(browser, world, person=person) as found:
+        found.page.bring_to_front()
+        found.page.wait_for_load_state("networkidle")
         found.page.keyboard.press("Tab")
         skip = found.page.get_by_role("link", name="Skip to content")
         expect(skip).to_be_focused()
