@@ -8,6 +8,7 @@ right again. What was completed stays.
 import json
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,7 +75,11 @@ def test_a_file_that_may_no_longer_be_written_is_told(tmp_path: Path, keys: KeyR
         yard.advance_to_due()
         yard.database.path.chmod(0o444)
         with yard.database.locked("IMMEDIATE"), ThreadPoolExecutor(1) as threads:
-            refused = threads.submit(yard.tick, serving, site).result()
+            waiting = threads.submit(yard.tick, serving, site)  # the open connection is in use
+            time.sleep(0.3)
+            status, said = readiness(serving.port)
+            assert (status, "writable" in said) == (503, True)
+            refused = waiting.result()
             assert refused is not None
             assert refused.status == 500
         yard.kill(serving)

@@ -6,6 +6,7 @@ running service is refused instead of written to unseen or created anew, and a
 file that comes back is used again without a restart.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,9 +79,12 @@ def mapped_errors() -> Iterator[None]:
         ) from error
 
 
-def refuse_read_only(connection: apsw.Connection) -> None:
-    """Raise StoreUnavailable if SQLite had to open the file for reading only."""
-    if connection.readonly("main"):
+def refuse_read_only(connection: apsw.Connection, path: Path) -> None:
+    """Raise StoreUnavailable if SQLite opened the file for reading only, or now would.
+
+    A connection that was opened before still writes; the next one could not.
+    """
+    if connection.readonly("main") or not os.access(path, os.W_OK, effective_ids=True):
         raise StoreUnavailable("the database file is read-only", _REMEDIES["ReadOnly"])
 
 

@@ -92,7 +92,7 @@ class SqliteDatabase:
     def check(self) -> None:
         with self._pool.connection() as connection:
             check_at_head(connection, self._pool.path)
-            refuse_read_only(connection)
+            refuse_read_only(connection, self._pool.path)
 
     engine = Engine.SQLITE
 
