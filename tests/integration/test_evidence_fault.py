@@ -289,7 +289,7 @@ def test_no_slot_for_an_attempt_is_a_fault_and_claims_nothing(
     tmp_path: Path, keys: KeyRing
 ) -> None:
     """More hanging sites than slots: what cannot start is neither claimed nor charged."""
-    with World(tmp_path, keys, ANSWER_WITHIN="0.4s") as world:
+    with World(tmp_path, keys, ANSWER_WITHIN="1.5s") as world:
         sites = [world.installed(f"site{n}") for n in range(17)]
         for site in sites:
             site.faults.append(Fault(FaultKind.HANG))
