@@ -266,7 +266,7 @@ def test_sites_that_are_slow_do_not_keep_a_healthy_one_waiting(
     tmp_path: Path, keys: KeyRing
 ) -> None:
     """Fewer slow sites than there are slots; every answer comes in time."""
-    with World(tmp_path, keys, ANSWER_WITHIN="0.5s") as world:
+    with World(tmp_path, keys, ANSWER_WITHIN="1.5s") as world:
         slow = [world.installed(f"slow{n}") for n in range(10)]
         healthy = world.installed("healthy")
         for site in slow:

@@ -107,3 +107,14 @@ def test_a_stop_right_after_the_start_is_heard(fleet: Fleet) -> None:
         serving.wait_started()
         serving.stop()
         assert serving.events[-1]["event"] == "service_stopped"
+
+
+def test_processes_that_begin_together_share_one_set_of_development_keys(fleet: Fleet) -> None:
+    """The first makes the file; the others read all of it, never the half."""
+    together = [fleet.serve() for _ in range(6)]
+    sites = [fleet.installed(serving) for serving in together]
+    assert {fleet.reason(together[0], site) for site in sites} == {"NOT_DUE"}
+    assert [path.name for path in (fleet.folder / ".firstry").iterdir()] == ["keys.json"]
+    for serving in together:
+        serving.stop()
+    assert fleet.breaches() == []

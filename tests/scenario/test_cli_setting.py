@@ -175,3 +175,15 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
         ran = command(tmp_path, {"FIRSTRY_PORT": port}, "serve", "--dev", "--json")
     assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
     assert port in ran.error["message"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"FIRSTRY_SIGNING_KEY": 1}'])
+def test_a_broken_file_of_development_keys_is_told(tmp_path: Path, content: str) -> None:
+    path = tmp_path / ".firstry" / "keys.json"
+    path.parent.mkdir()
+    path.write_text(content)
+    ran = command(tmp_path, {}, "serve", "--dev", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
+    assert ".firstry/keys.json" in ran.error["message"]
+    assert "remove it" in ran.error["remedy"]
+    assert path.read_text() == content

@@ -267,7 +267,7 @@ class TestApi:
         self, tmp_path: Path, keys: KeyRing
     ) -> None:
         """I5: the report that is being made is dropped; ticks leave nothing behind either."""
-        with World(tmp_path, keys, ANSWER_WITHIN="0.3s") as world:
+        with World(tmp_path, keys, ANSWER_WITHIN="0.8s") as world:
             admin, site = operator(world, Role.ADMIN), world.installed()
             world.clock.advance(hours=12)
             slow = Fault(FaultKind.SLOW, times=1, delay=timedelta(seconds=2))

@@ -90,7 +90,7 @@ def test_an_unexpected_exception_waits_30_minutes_first(tmp_path: Path, keys: Ke
 
 def test_attempt_and_backoff_are_stored_before_the_work(tmp_path: Path, keys: KeyRing) -> None:
     """P7: both were saved only at the end; a killed run retried every 5 minutes for ever."""
-    with World(tmp_path, keys, ANSWER_WITHIN="0.3s") as world:
+    with World(tmp_path, keys, ANSWER_WITHIN="0.8s") as world:
         site = world.installed()
         site.faults.append(Fault(FaultKind.HANG))
         world.clock.advance(hours=12)

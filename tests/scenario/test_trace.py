@@ -165,7 +165,7 @@ def test_a_stranger_leaves_one_span_without_a_tenant(traced: World, collector: R
 def test_an_attempt_that_outlives_its_tick_stays_in_the_trace(
     tmp_path: Path, keys: KeyRing, collector: Receiver
 ) -> None:
-    with World(tmp_path, keys, TRACES_URL=collector.url, ANSWER_WITHIN="0.4s") as world:
+    with World(tmp_path, keys, TRACES_URL=collector.url, ANSWER_WITHIN="0.6s") as world:
         site = _due(world)
         site.faults.append(Fault(FaultKind.SLOW, delay=timedelta(seconds=1), times=1))
         assert _tick(world, site, LONG, PARENT).json()["reason"] == "GENERATION_IN_PROGRESS"

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import socket
 import threading
@@ -204,16 +203,17 @@ def _dev_settings() -> dict[str, str]:
 
 def _dev_keys(path: Path) -> dict[str, str]:
     """Return this folder's development keys, made at the first use."""
+    from firstry.sim.first_file import first_content
+
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        kept: dict[str, str] = json.loads(path.read_text("utf-8"))
-        return kept
-    keys = new_keys()
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(keys, file)
-    return keys
+    content = first_content(path, json.dumps(new_keys()).encode())
+    with suppress(ValueError):
+        kept = json.loads(content)
+        if isinstance(kept, dict) and all(isinstance(text, str) for text in kept.values()):
+            return kept
+    raise SettingInvalid(
+        f"{path} does not hold development keys", "remove it: serve --dev makes new ones"
+    )
 
 
 def _refuse_unless_loopback(settings: Settings) -> None:

@@ -9,8 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,8 @@ from typing import TypeAlias
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from joserfc.jwk import RSAKey
+
+from firstry.sim.first_file import first_content
 
 KEY_BITS = 2048
 JSONObject: TypeAlias = dict[str, object]
@@ -137,25 +137,17 @@ def _pem(key: rsa.RSAPrivateKey) -> bytes:
     )
 
 
+def _keep(target: Path, key: rsa.RSAPrivateKey) -> rsa.RSAPrivateKey:
+    """Store the key in a new file; if another process was faster there, return its key."""
+    return _parsed(target, first_content(target, _pem(key)))
+
+
 def _load(path: Path) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    return _parsed(path, path.read_bytes())
+
+
+def _parsed(path: Path, content: bytes) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(content, password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError(f"{path} holds no RSA key")
-    return key
-
-
-def _keep(target: Path, key: rsa.RSAPrivateKey) -> rsa.RSAPrivateKey:
-    """Store the key in a new file; if another process was faster there, return its key.
-
-    The file appears whole under its name (write, then hard link), so nobody reads half a key.
-    """
-    descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=".draft-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_pem(key))
-        os.link(draft, target)
-    except FileExistsError:
-        return _load(target)
-    finally:
-        os.unlink(draft)
     return key
