@@ -17,6 +17,7 @@ from typing import Any
 
 from firstry.config_value import (
     APP_ARI,
+    URL_READERS,
     Key,
     duration_between,
     one_of,
@@ -38,9 +39,11 @@ from firstry.config_value import (
     parse_scopes,
     parse_share,
     parse_triggers,
+    parse_url,
     parse_word,
     whole_number,
     without_password,
+    without_userinfo,
 )
 from firstry.domain.access import Role
 from firstry.domain.errors import SettingInvalid
@@ -191,7 +194,7 @@ SETTINGS = (
     Setting(
         "ALERT_WEBHOOK_URL",
         None,
-        parse_jwks_url,
+        parse_url,
         "https://chat.example.com/hooks/firstry",
         is_secret=True,
     ),
@@ -200,7 +203,7 @@ SETTINGS = (
     Setting("PORT", "8017", whole_number(0, 65535), "8017"),
     Setting("LOG_FORMAT", "auto", one_of("auto", "json", "text"), "json"),
     Setting("METRICS_TOKEN", None, parse_bearer, "<16 or more characters>", is_secret=True),
-    Setting("TRACES_URL", None, parse_jwks_url, "http://127.0.0.1:4318/v1/traces"),
+    Setting("TRACES_URL", None, parse_url, "http://127.0.0.1:4318/v1/traces"),
     Setting("OIDC_ISSUER", None, parse_issuer, "https://login.example.com"),
     Setting("OIDC_CLIENT_ID", None, parse_word, "firstry"),
     Setting("OIDC_CLIENT_SECRET", None, parse_word, "<from the provider>", is_secret=True),
@@ -293,6 +296,8 @@ def _shown(setting: Setting, text: str) -> str:
     """Return a value as people may see it."""
     if setting.is_secret:
         return "(hidden)"
+    if setting.parse in URL_READERS:
+        return without_userinfo(text)
     if setting.shown is None or text.startswith("@"):
         return text
     try:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fractions import Fraction
 from itertools import pairwise
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,8 +19,9 @@ from firstry.domain.access import Role
 from firstry.domain.evidence import Dataset
 from firstry.domain.policy import MANUAL, Trigger
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)(s|m|h|d)", re.ASCII)
+_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LONGEST = timedelta(days=36500)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 APP_ARI = "ari:cloud:ecosystem::app/"
 _HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?|\[[0-9a-f:]+\](:\d{1,5})?")
@@ -34,14 +36,20 @@ class Key:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read `90s`, `30m`, `2h` or `1d`; anything else raises ValueError."""
+    """Read `90s`, `30m`, `2h` or `1d`; anything else raises ValueError.
+
+    Stores keep whole milliseconds, so a duration is some, at least 1; and it is at
+    most 36500d, so that the sum of an instant and a duration is an instant.
+    """
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError("a duration is a number and a unit: s, m, h or d")
-    try:
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    except OverflowError:
-        raise ValueError("the duration is too long") from None
+    milliseconds = Fraction(match[1]) * _UNITS_MS[match[2]]
+    if milliseconds < 1 or milliseconds.denominator != 1:
+        raise ValueError("a duration is whole milliseconds, and above 0")
+    if milliseconds > _LONGEST // timedelta(milliseconds=1):
+        raise ValueError("a duration is at most 36500d")
+    return timedelta(milliseconds=int(milliseconds))
 
 
 def is_loopback(host: str) -> bool:
@@ -100,6 +108,8 @@ def _list_of(text: str) -> list[str]:
 
 def parse_database_url(text: str) -> str:
     """Read the URL of a store."""
+    if not text.isprintable():  # bytes that are no UTF-8 among them: no store can be named so
+        raise ValueError("must be printable characters on one line")
     if text.startswith("sqlite:///") and text != "sqlite:///":
         return text
     url = urlsplit(text)
@@ -136,10 +146,11 @@ def parse_app_id(text: str) -> str:
     return uuid
 
 
-def parse_jwks_url(text: str) -> str:
-    """Read the URL of a key set: https, or http on loopback."""
+def parse_url(text: str) -> str:
+    """Read a URL that is called: https, or http on loopback. It may hold user and password."""
     url = urlsplit(text)
     host = url.hostname or ""
+    _ = url.port  # raises ValueError where it is none
     if not host or url.scheme not in ("https", "http"):
         raise ValueError("must be a URL")
     if url.scheme == "http" and not is_loopback(host):
@@ -147,10 +158,17 @@ def parse_jwks_url(text: str) -> str:
     return text
 
 
+def parse_jwks_url(text: str) -> str:
+    """Read the URL of something public, as a key set is: it takes no user and no password."""
+    if "@" in urlsplit(parse_url(text)).netloc:
+        raise ValueError("must be a URL without user and password")
+    return text
+
+
 def parse_public_url(text: str) -> str:
     """Read the address at which people reach the service; without a slash at its end."""
     url = urlsplit(parse_jwks_url(text))
-    if url.query or url.fragment or url.username is not None:
+    if url.query or url.fragment:
         raise ValueError("must be a URL without user, query and fragment")
     return text.rstrip("/")
 
@@ -159,6 +177,16 @@ def parse_issuer(text: str) -> str:
     """Read the name of an OpenID provider, which is a URL and is compared as it stands."""
     parse_public_url(text)
     return text
+
+
+URL_READERS = (parse_url, parse_jwks_url, parse_public_url, parse_issuer)
+"""What reads a URL whose text, right or wrong, may hold a password."""
+
+
+def without_userinfo(text: str) -> str:
+    """Return what should be a URL with user, password and values of its query hidden."""
+    address, mark, query = re.sub(r"^([A-Za-z0-9+.-]*://)?.*@", r"\1(hidden)@", text).partition("?")
+    return address + mark + re.sub(r"=[^&#]+", "=(hidden)", query)
 
 
 def parse_word(text: str) -> str:
@@ -213,6 +241,8 @@ def parse_api_hosts(text: str) -> tuple[str, ...]:
     hosts = [host.lower() for host in _list_of(text)]
     if not all(_HOST.fullmatch(host) for host in hosts):
         raise ValueError("each must be host or host:port, without scheme or path")
+    for host in hosts:
+        _ = urlsplit(f"//{host}").port  # raises ValueError where it is none
     return tuple(hosts)
 
 
@@ -251,15 +281,15 @@ def parse_triggers(text: str) -> tuple[tuple[Trigger, timedelta], ...]:
     ages = [age for _, age in found]
     if len({name for name, _ in found}) != len(found):
         raise ValueError("two triggers have the same name")
-    if ages[0] <= timedelta() or any(a >= b for a, b in pairwise(ages)):
-        raise ValueError("ages must be above zero and rise from one trigger to the next")
+    if any(a >= b for a, b in pairwise(ages)):
+        raise ValueError("ages must rise from one trigger to the next")
     return tuple(found)
 
 
 def parse_backoff(text: str) -> tuple[timedelta, ...]:
     """Read waits, each above 0 and at most 24 h."""
     waits = tuple(parse_duration(part.strip()) for part in text.split(","))
-    if not all(timedelta() < wait <= timedelta(hours=24) for wait in waits):
+    if any(wait > timedelta(hours=24) for wait in waits):
         raise ValueError("each wait must be above 0 and at most 24h")
     return waits
 
@@ -268,10 +298,7 @@ def parse_retention(text: str) -> timedelta | None:
     """Read how long to keep: a duration of at most 36500d, `0`, or `never`, which is None."""
     if text == "never":
         return None
-    kept = timedelta() if text == "0" else parse_duration(text)
-    if kept > timedelta(days=36500):
-        raise ValueError("must be at most 36500d; never keeps for ever")
-    return kept
+    return timedelta() if re.fullmatch(r"0[smhd]?", text) else parse_duration(text)
 
 
 def parse_rate(text: str) -> int:

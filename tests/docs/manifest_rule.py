@@ -14,7 +14,7 @@ from firstry.config_value import parse_app_id
 from firstry.forge.jira import SOURCES
 from firstry.forge.verifier import MODULE_KEYS
 from firstry.ports.verifier import Route
-from firstry.web.remote.event import EventKind, parse_event
+from firstry.web.remote.event import MODULE_EVENTS, EventKind, parse_event
 
 Manifest = dict[str, Any]
 Rule = Callable[[Manifest], Iterator[str]]
@@ -92,6 +92,8 @@ def events_are_acted_on(manifest: Manifest) -> Iterator[str]:
     for trigger in manifest["modules"]["trigger"]:
         for event in trigger["events"]:
             kinds[event] = parse_event(json.dumps({"eventType": event}).encode()).kind
+            if MODULE_EVENTS.get(trigger["key"]) is not kinds[event]:
+                yield f"{trigger['key']}: the service does not know that it tells of {event}"
     yield from (f"{e}: no event that is acted on" for e, k in kinds.items() if k is EventKind.OTHER)
     for kind in {EventKind.INSTALLED, EventKind.UPGRADED} - set(kinds.values()):
         yield f"no trigger for the event {kind}"

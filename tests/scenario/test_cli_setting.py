@@ -16,22 +16,46 @@ BAD: dict[str, list[str]] = {
     "MIGRATE_DATABASE_URL": ["", "firstry.db", "sqlite:///", "mysql://x/y"],
     "ERASE_DATABASE_URL": ["", "firstry.db", "sqlite:///", "mysql://x/y"],
     "FORGE_APP_ID": ["", "my-app", "1111", "ari:cloud:ecosystem::app/x"],
-    "FORGE_JWKS_URL": ["", "keys.json", "http://example.com/k", "ftp://127.0.0.1/k", "http://["],
+    "FORGE_JWKS_URL": [
+        "",
+        "keys.json",
+        "http://example.com/k",
+        "ftp://127.0.0.1/k",
+        "http://[",
+        "http://[::1]:70000/k",
+    ],
     "FORGE_ENVIRONMENTS": ["", "production", "PRODUCTION,,STAGING", "PRODUCTION,PRODUCTION"],
-    "FORGE_API_HOSTS": ["", "https://api.atlassian.com", "api.atlassian.com/ex", "a b", "a,,b"],
+    "FORGE_API_HOSTS": [
+        "",
+        "https://api.atlassian.com",
+        "api.atlassian.com/ex",
+        "a b",
+        "a,,b",
+        "a:70000",
+    ],
     "SECRET_KEYS": ["", KEY, f"k1:{KEY}AA", "k1:!!!", f"k1:{KEY},k1:{KEY}", "@no-such-file"],
     "SIGNING_KEY": ["", KEY, "s1:AAAA", "s 1:" + KEY, "s1:" + "é" * 43, "@no-such-file"],
-    "TRIGGERS": ["", "AUTO_12H", "AUTO=0h", "A=2h,B=1h", "A=1h,A=2h", "a=1h", "MANUAL=1h"],
-    "BACKOFF": ["", "0s", "25h", "30m,,2h", "30", "-30m", "30m;2h"],
+    "TRIGGERS": [
+        "",
+        "AUTO_12H",
+        "AUTO=0h",
+        "A=2h,B=1h",
+        "A=1h,A=2h",
+        "a=1h",
+        "MANUAL=1h",
+        "A=1h,LATE=4000000d",
+        "A=0.0001s",
+    ],
+    "BACKOFF": ["", "0s", "25h", "30m,,2h", "30", "-30m", "30m;2h", "0.0001s", "1.0005s"],
     "MAX_ATTEMPTS": ["", "0", "51", "-1", "ten", "1.5"],
     "MANUAL_RATE": ["", "0/h", "6", "6/d", "-1/h", "six/h"],
     "CATCH_UP": ["", "none", "LATEST", "every"],
     "DATASETS": ["", "Project", "Projects,,Issues", "Automation Rules", "Projects,Projects"],
     "ANSWER_WITHIN": ["", "5s", "0.05s", "4", "1m", "-1s"],
-    "GENERATION_TIMEOUT": ["", "0.5s", "120", "300s", "1w", "9" * 400 + "d"],
-    "LEASE": ["", "0.9s", "300", "120s", "soon"],
-    "RETENTION": ["", "90", "-1d", "forever"],
-    "ALERT_BACKOFF": ["", "59s", "2", "soon"],
+    "GENERATION_TIMEOUT": ["", "0.5s", "120", "300s", "1w", "9" * 400 + "d", "9999998d"],
+    "LEASE": ["", "0.9s", "300", "120s", "soon", "9999999d", "36501d"],
+    "RETENTION": ["", "90", "-1d", "forever", "36501d", "0.0001s"],
+    "ALERT_BACKOFF": ["", "59s", "2", "soon", "36501d"],
     "ALERT_FAILURE_RATE": ["", "0", "1.1", "50%", "-0.5"],
     "ALERT_WEBHOOK_URL": ["", "no-address", "http://example.com/hook", "ftp://127.0.0.1/hook"],
     "PUBLIC_URL": ["", "firstry", "http://example.com", "https://a.example/?x=1"],
@@ -112,6 +136,48 @@ def test_a_secret_is_not_told_by_any_command(tmp_path: Path, name: str) -> None:
             assert ran.code == 2, ran
             assert secret not in ran.out + ran.err
             assert f"FIRSTRY_{name}" in ran.out + ran.err
+
+
+URLS = {
+    "TRACES_URL": "https://user:{secret}@collector.example/v1/traces?key={secret}",
+    "FORGE_JWKS_URL": "https://user:{secret}@keys.example/jwks.json",
+    "PUBLIC_URL": "https://user:{secret}@firstry.example",
+    "OIDC_ISSUER": "https://user:{secret}@login.example",
+}
+
+
+@pytest.mark.parametrize("name", URLS)
+@pytest.mark.parametrize("scheme", ["https://", "ftp://", ""])
+def test_a_password_in_a_url_is_never_shown(tmp_path: Path, name: str, scheme: str) -> None:
+    """Where it has a use it is hidden; elsewhere it is refused, and not repeated."""
+    url = URLS[name].format(secret="s3cr3t").removeprefix("https://")
+    for flag in ([], ["--json"]):
+        ran = command(tmp_path, {f"FIRSTRY_{name}": scheme + url}, "config", "show", *flag)
+        assert ran.code == (0 if (name, scheme) == ("TRACES_URL", "https://") else 2), ran
+        assert "s3cr3t" not in ran.out + ran.err
+        assert "(hidden)@" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("longest", ["36500d"])
+def test_the_longest_durations_work(tmp_path: Path, longest: str) -> None:
+    environ = SECRETS | {
+        "FIRSTRY_TRIGGERS": f"A=0.001s,LATE={longest}",
+        "FIRSTRY_LEASE": longest,
+        "FIRSTRY_GENERATION_TIMEOUT": "36499d",
+        "FIRSTRY_ALERT_BACKOFF": longest,
+        "FIRSTRY_RETENTION": longest,
+    }
+    added = ("tenants", "add", "t1", "--installed-at", "2026-01-01T00:00:00Z", "--reason", "x")
+    for words in (added, ("tenants", "show", "t1"), ("config", "plan"), ("worker", "--once")):
+        ran = command(tmp_path, environ, *words, "--json")
+        assert ran.code == 0, ran
+
+
+def test_a_database_whose_name_is_no_text(tmp_path: Path) -> None:
+    for words in (["tenants", "list"], ["doctor"], ["config", "plan"]):
+        ran = command(tmp_path, {"FIRSTRY_DATABASE_URL": "sqlite:///\udcff.db"}, *words, "--json")
+        assert (ran.code, ran.error["code"]) == (2, "SETTING_INVALID")
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """One tenant's trouble is its own: slots, quotas, silence, and the hours of the day."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_key import KeyRing
 from support.service import StillClock, World
+from support.wire import until
 
 
 def test_a_slow_site_delays_no_other(tmp_path: Path, keys: KeyRing) -> None:
@@ -24,6 +26,47 @@ def test_a_slow_site_delays_no_other(tmp_path: Path, keys: KeyRing) -> None:
         for thread in flood:
             thread.join()
         assert reasons == ["GENERATED"] * len(others)
+
+
+def test_busy_slots_stop_neither_an_idle_tick_nor_an_installation(
+    tmp_path: Path, keys: KeyRing
+) -> None:
+    """Sixteen sites hang and forty more wait for a slot; who needs none is answered."""
+    with World(tmp_path, keys, ANSWER_WITHIN="3s", GENERATION_TIMEOUT="20s") as world:
+        hanging = [world.installed(f"slow-{number}") for number in range(16)]
+        waiting = [world.installed(f"due-{number}") for number in range(40)]
+        for site in hanging:
+            site.faults.append(Fault(FaultKind.HANG))
+        world.clock.advance(hours=11)
+        calm = world.installed("calm")
+        world.clock.advance(hours=1)
+        with ThreadPoolExecutor(41) as threads:
+            held = list(threads.map(world.tick, hanging))
+            assert {each.json()["reason"] for each in held} == {"GENERATION_IN_PROGRESS"}
+            pressing = [threads.submit(world.tick, site) for site in waiting]
+            assert world.told(calm, "NOT_DUE")["success"] is True
+            assert world.install(world.site("new")).json()["reason"] == "INSTALLATION_RECORDED"
+            assert {each.result().status for each in pressing} == {500}
+        row = world.database.milestone(waiting[0].cloud_id, "AUTO_12H")
+        assert (row["state"], row["attempts"], row["starts"]) == ("scheduled", 0, 0)
+
+
+def test_the_token_of_a_tick_that_finds_no_slot_is_kept(tmp_path: Path, keys: KeyRing) -> None:
+    with World(tmp_path, keys, ANSWER_WITHIN="1s", GENERATION_TIMEOUT="20s") as world:
+        sites = [world.installed(f"site-{number}") for number in range(17)]
+        for site in sites:
+            site.faults.append(Fault(FaultKind.HANG))
+        world.clock.advance(hours=12)
+        with ThreadPoolExecutor(16) as threads:
+            list(threads.map(world.tick, sites[:16]))
+        kept = "SELECT expires_at FROM token WHERE cloud_id = ?"
+        before = world.database.rows(kept, sites[16].cloud_id)
+        assert world.tick(sites[16]).status == 500
+        wait = until()
+        while world.database.rows(kept, sites[16].cloud_id) == before:
+            wait.more("the token")
+        row = world.database.milestone(sites[16].cloud_id, "AUTO_12H")
+        assert (row["state"], row["attempts"], row["starts"]) == ("scheduled", 0, 0)
 
 
 def test_a_spent_quota_stops_the_calls_of_its_tenant_alone(world: World) -> None:

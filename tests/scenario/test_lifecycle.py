@@ -1,6 +1,7 @@
 """What Forge tells of an installation, and what is made of it (SURFACE "Lifecycle")."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -134,6 +135,32 @@ def test_an_event_without_a_type_is_known_by_who_caused_it(world: World) -> None
     event = installed_event(site)
     del event["eventType"]
     _require(world, site, _deliver(world, site, event), "INSTALLATION_RECORDED")
+
+
+def _bare(event: JSONObject) -> JSONObject:
+    """Return the event without all that is optional and could say which one it is."""
+    return {k: v for k, v in event.items() if k not in ("eventType", "installerAccountId")}
+
+
+def test_an_event_that_does_not_say_what_it_is_is_what_the_token_was_made_for(world: World) -> None:
+    site = world.site()
+    _require(
+        world, site, _deliver(world, site, _bare(installed_event(site))), "INSTALLATION_RECORDED"
+    )
+    event = _bare(upgraded_event(site, version="2.0.0"))
+    _require(world, site, _deliver(world, site, event, UPGRADE), "UPGRADE_RECORDED")
+
+
+@pytest.mark.parametrize(
+    ("event", "endpoint"), [(installed_event, UPGRADE), (upgraded_event, INSTALL)]
+)
+def test_a_body_makes_no_other_event_of_a_token(
+    world: World, event: Callable[[JiraSite], JSONObject], endpoint: Endpoint
+) -> None:
+    site = world.site()
+    answer = _deliver(world, site, event(site), endpoint)
+    assert (answer.status, answer.json()["reason"]) == (400, "EVENT_INVALID")
+    assert _tenant(world, site) is None
 
 
 def test_unknown_fields_and_retries_are_no_obstacle(world: World) -> None:

@@ -121,7 +121,7 @@ class GlassVault:
     def open(self, tenant: Tenant, now: datetime) -> SystemToken | None:
         return None
 
-    def forget(self, tenant: Tenant, now: datetime, token: SystemToken | None) -> None:
+    def forget(self, tenant: Tenant, now: datetime, token: SystemToken) -> None:
         return None
 
 

@@ -1,15 +1,19 @@
 """The token vault: a token opens for its own tenant, under a key that is there, unchanged (I16)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from firstry.domain.record import SealedToken
 from firstry.domain.tenant import Tenant
+from firstry.forge.evidence import JiraEvidence
 from firstry.forge.vault import TokenVault
+from firstry.ports.evidence import TokenRefused
 from firstry.ports.store import Store
 from firstry.ports.vault import SystemToken
 from firstry.stores.memory import MemoryStore
+from support.attempt import HandClock
 from support.domain import at, install, known, tenant, tick_at
 
 OLD, NEW = ("old", bytes(32)), ("new", bytes(range(32)))
@@ -111,8 +115,35 @@ def test_the_token_that_was_refused_is_forgotten_and_a_newer_one_stays(store: St
     assert known(store, ONE).token_expires_at is None
 
 
-def test_whatever_is_stored_can_be_forgotten(store: Store) -> None:
-    vault = _vault(store)
-    _keep(store, vault.seal(ONE, TOKEN))
-    vault.forget(ONE, at(1), None)
+@pytest.mark.parametrize("key", [NEW, OLD], ids=["ended", "key gone"])
+def test_a_token_that_does_not_open_is_deleted(store: Store, key: tuple[str, bytes]) -> None:
+    _keep(store, _vault(store, key).seal(ONE, TOKEN))
+    assert _vault(store).open(ONE, at(4) if key is NEW else at(1)) is None
     assert store.token(ONE) is None
+    assert known(store, ONE).token_expires_at is None
+
+
+class _Overtaken(MemoryStore):
+    """A store in which a fresh token arrives just after one was read."""
+
+    fresh: SealedToken | None = None
+
+    def token(self, tenant: Tenant) -> SealedToken | None:
+        found = super().token(tenant)
+        if self.fresh is not None:
+            fresh, self.fresh = self.fresh, None
+            tick_at(self, at(5), fresh, tenant)
+        return found
+
+
+def test_a_token_that_came_after_the_one_that_was_read_stays() -> None:
+    store = _Overtaken()
+    install(store, ONE, token_until=None)
+    vault = _vault(store)
+    fresh = SystemToken(BEARER, ADDRESS, at(9))
+    _keep(store, vault.seal(ONE, TOKEN))
+    store.fresh = vault.seal(ONE, fresh)
+    nobody: Any = None  # no site is asked without a token
+    source = JiraEvidence(nobody, vault, HandClock(at(5)), frozenset())
+    assert source.collect(ONE, 0.0) == TokenRefused()
+    assert vault.open(ONE, at(5)) == fresh

@@ -24,13 +24,39 @@ def wake(
     """
     if record is None or not record.is_evidenced():
         return claim(None, now, policy)
-    kept = token if token is not None and outlives(token.expires_at, record) else None
-    expires_at = kept.expires_at if kept is not None else record.token_expires_at
-    noted = replace(record, token_expires_at=expires_at, last_tick_at=now)
+    noted, kept = _noted(record, token, now)
     change = claim(noted, now, policy)
     if change.after is None and kept is None and not _is_note_old(record, now):
         return change
     return replace(change, after=change.after or noted, token=kept)
+
+
+def wake_unclaimed(
+    record: TenantRecord | None, token: SealedToken | None, now: datetime, policy: Policy
+) -> Change[Quiet | None]:
+    """Return the change of a tick for whose attempt no slot is taken.
+
+    It is that of `wake`; but where that claims, the answer is None and nothing is
+    written but the token and the note of the tick.
+    """
+    change = wake(record, token, now, policy)
+    if isinstance(change.answer, Quiet):
+        return Change(change.answer, change.after, change.entries, change.report, change.token)
+    if record is None:
+        return Change(None)
+    noted, kept = _noted(record, token, now)
+    if kept is None and not _is_note_old(record, now):
+        return Change(None)
+    return Change(None, noted, token=kept)
+
+
+def _noted(
+    record: TenantRecord, token: SealedToken | None, now: datetime
+) -> tuple[TenantRecord, SealedToken | None]:
+    """Return the record as a tick at `now` leaves it, and the token if it is to be kept."""
+    kept = token if token is not None and outlives(token.expires_at, record) else None
+    expires_at = kept.expires_at if kept is not None else record.token_expires_at
+    return replace(record, token_expires_at=expires_at, last_tick_at=now), kept
 
 
 def outlives(expires_at: datetime, record: TenantRecord) -> bool:

@@ -55,7 +55,6 @@ class JiraEvidence:
         now = self.clock.now()
         token = self.vault.open(tenant, now)
         if token is None:
-            self.vault.forget(tenant, now, None)
             return TokenRefused()
         reach(Failpoint.EVIDENCE_TOKEN_OPENED)
         off = self.flags.off_for(tenant) if self.flags is not None else frozenset()

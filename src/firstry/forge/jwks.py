@@ -100,7 +100,9 @@ class KeySet:
         return now < self._unknown.get(kid, now) and self._fetched_at is not None
 
     def _remember_unknown(self, kid: str, now: float) -> None:
-        self._unknown[kid] = now + 10 * COOLDOWN_SECONDS
+        # No longer than nobody may ask anyway: a kid that came before its key is published
+        # is good at the platform's next try, a minute later.
+        self._unknown[kid] = now + COOLDOWN_SECONDS
         while len(self._unknown) > UNKNOWN_KIDS:
             self._unknown.popitem(last=False)
 

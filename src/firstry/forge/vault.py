@@ -43,7 +43,19 @@ class TokenVault:
     def open(self, tenant: Tenant, now: datetime) -> SystemToken | None:
         """See `ports.vault.Vault`. A token under a key that is gone counts as none."""
         sealed = self._store.token(tenant)
-        if sealed is None or sealed.expires_at - TOKEN_MARGIN <= now:
+        if sealed is None:
+            return None
+        token = self._opened(tenant, sealed, now)
+        if token is None:
+            self._drop(tenant, now, sealed.expires_at)
+        return token
+
+    def forget(self, tenant: Tenant, now: datetime, token: SystemToken) -> None:
+        """See `ports.vault.Vault`."""
+        self._drop(tenant, now, token.expires_at)
+
+    def _opened(self, tenant: Tenant, sealed: SealedToken, now: datetime) -> SystemToken | None:
+        if sealed.expires_at - TOKEN_MARGIN <= now:
             return None
         cipher = self._ciphers.get(sealed.key_id)
         if cipher is None:
@@ -55,9 +67,8 @@ class TokenVault:
             return None
         return SystemToken(content["bearer"], content["api_base_url"], sealed.expires_at)
 
-    def forget(self, tenant: Tenant, now: datetime, token: SystemToken | None) -> None:
-        """See `ports.vault.Vault`."""
-        expires_at = token.expires_at if token is not None else None
+    def _drop(self, tenant: Tenant, now: datetime, expires_at: datetime) -> None:
+        """Delete the token with this end; a newer one stays."""
         self._store.transact(tenant, now, lambda record: forget_token(record, expires_at))
 
 

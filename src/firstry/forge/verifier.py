@@ -80,6 +80,7 @@ class ForgeVerifier:
             system_token=None if is_from_a_page else _system_token(headers, addresses),
             has_principal=_is_principal(claims.get("principal")),
             user_token=_user_token(headers, addresses) if is_from_a_page else None,
+            module_key=_text_at(app, "module", "key"),
         )
 
     def _signed_claims(self, token: str, deadline: float) -> Claims:

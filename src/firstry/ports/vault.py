@@ -28,9 +28,12 @@ class Vault(Protocol):
         ...
 
     def open(self, tenant: Tenant, now: datetime) -> SystemToken | None:
-        """Return the tenant's stored token, or None if there is none that lives."""
+        """Return the tenant's stored token, or None if there is none that lives.
+
+        One that was read and does not live, or does not open, is deleted.
+        """
         ...
 
-    def forget(self, tenant: Tenant, now: datetime, token: SystemToken | None) -> None:
-        """Delete the stored `token`, or whatever is stored if None; a newer one stays."""
+    def forget(self, tenant: Tenant, now: datetime, token: SystemToken) -> None:
+        """Delete the stored `token`; a newer one stays."""
         ...

@@ -39,10 +39,11 @@ class UserToken:
 class Invocation:
     """A verified call. It can only be had from a verifier, so it is certain.
 
-    `issued_at` is the token's own instant. The tokens are None where the platform
-    sent none or none that can be used. A call from a page has a principal and
-    may have a `user_token`; it never has a `system_token`, because whoever looks
-    at a page can send headers of their own (docs/forge.md).
+    `issued_at` is the token's own instant, `module_key` what it says called. The
+    tokens are None where the platform sent none or none that can be used. A call
+    from a page has a principal and may have a `user_token`; it never has a
+    `system_token`, because whoever looks at a page can send headers of their own
+    (docs/forge.md).
     """
 
     tenant: Tenant
@@ -51,6 +52,7 @@ class Invocation:
     system_token: SystemToken | None
     has_principal: bool = False
     user_token: UserToken | None = None
+    module_key: str | None = None
 
 
 class Verifier(Protocol):

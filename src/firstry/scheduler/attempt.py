@@ -13,8 +13,9 @@ A crash before write 1 leaves nothing; between the two, a spent attempt whose
 backoff is already set; after write 2, a finished report (I2, I6, I7).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -40,12 +41,23 @@ from firstry.ports.trace import Step, note, span
 from firstry.scheduler.settler import Settle
 
 SETTLE_TRIES = 5
-SETTLE_PAUSE_SECONDS = 0.2
+"""So often an outcome is tried to be stored, even where its lease is over or the process stops."""
+
+SETTLE_PAUSE_SECONDS = 0.4
+"""The first pause between two tries; each is twice as long as the one before, up to the longest."""
+
+SETTLE_PAUSE_LONGEST_SECONDS = 5.0
+SETTLE_MARGIN_SECONDS = 5.0
+"""So long before the end of the lease no further try begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an attempt needs. Wired once, in `wiring`."""
+    """What an attempt needs. Wired once, in `wiring`.
+
+    `stopping` is set once the process ends: a finished attempt then waits no longer
+    for a store that is away.
+    """
 
     store: Store
     clock: Clock
@@ -55,6 +67,7 @@ class Parts:
     sleep: Callable[[float], None]
     signer: Signer
     settle: Settle
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 def begin(parts: Parts, tenant: Tenant, now: datetime) -> Claim | Quiet:
@@ -177,21 +190,34 @@ def _earlier(parts: Parts, held: Claim) -> tuple[Reading, ...]:
 
 
 def _settle(parts: Parts, held: Claim, outcome: Outcome) -> Settled | Fenced:
-    """Store `outcome`, again with the same bytes if the store falters.
+    """Store `outcome`, again with the same bytes if the store falters, while the lease runs.
 
     Safe to repeat: `settle` finds its own earlier success by the stored fence.
     """
-    for attempt in range(1, SETTLE_TRIES + 1):
+    end = held.lease_until - timedelta(seconds=SETTLE_MARGIN_SECONDS)
+    left_seconds = (end - parts.clock.now()).total_seconds()
+    for tries, pause in enumerate(_settle_pauses(left_seconds), start=1):
         try:
             return parts.settle(held, outcome, parts.clock.now())
         except StoreUnavailable as error:
-            if attempt == SETTLE_TRIES:
+            is_over = parts.stopping.is_set() or parts.clock.now() >= end
+            if tries >= SETTLE_TRIES and is_over:
                 raise
             parts.telemetry.emit(
                 Event.SETTLE_RETRIED, held.tenant, error_code=error.code, **_named(held)
             )
-            parts.sleep(SETTLE_PAUSE_SECONDS * 2**attempt)
-    raise AssertionError("unreachable: the last try returns or raises")
+        parts.sleep(pause)
+    return parts.settle(held, outcome, parts.clock.now())
+
+
+def _settle_pauses(left_seconds: float) -> Iterator[float]:
+    """Yield the pauses between the tries: as many as fit in, and those of the least tries."""
+    pause, spent, tries = SETTLE_PAUSE_SECONDS, 0.0, 1
+    while tries < SETTLE_TRIES or spent + pause <= left_seconds:
+        yield pause
+        spent += pause
+        tries += 1
+        pause = min(2 * pause, SETTLE_PAUSE_LONGEST_SECONDS)
 
 
 def _named(held: Claim) -> dict[str, object]:

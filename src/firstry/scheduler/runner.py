@@ -78,7 +78,11 @@ class Runner:
         return [self._run(claim) for claim in begun]
 
     def close(self) -> None:
-        """Wait for the running attempts; each is bounded by the generation time-out."""
+        """Wait for the running attempts; each is bounded by the generation time-out.
+
+        What is finished and finds no store gets its least tries, and is then given up.
+        """
+        self._parts.stopping.set()
         self._threads.shutdown(wait=True)
 
     def _run(self, claim: Claim) -> Running:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,10 +15,12 @@ from firstry.domain.settle import Fenced, Settled
 from firstry.ports.evidence import Collected, Throttled, TokenRefused, Unreadable
 from firstry.ports.telemetry import Event
 from firstry.scheduler.attempt import SETTLE_TRIES, begin, perform
+from firstry.scheduler.runner import Runner
 from firstry.stores.memory import MemoryStore
 from support.attempt import Answer, Bench, FalteringStore, lost
 from support.domain import (
     AUTO_12H,
+    DEFAULT,
     TENANT,
     all_entries,
     all_reports,
@@ -206,7 +209,7 @@ def test_an_attempt_that_was_overtaken_is_told_and_dropped(bench: Bench) -> None
     assert bench.notebook.events()[-1] is Event.ATTEMPT_FENCED
 
 
-@pytest.mark.parametrize("times", [1, SETTLE_TRIES - 1])
+@pytest.mark.parametrize("times", [1, SETTLE_TRIES - 1, 2 * SETTLE_TRIES])
 def test_a_settle_is_tried_again_while_the_store_is_lost(
     bench: Bench, store: FalteringStore, times: int
 ) -> None:
@@ -220,7 +223,7 @@ def test_a_settle_is_tried_again_while_the_store_is_lost(
     assert len(bench.shelf.asked) == 1
     assert bench.notebook.events().count(Event.SETTLE_RETRIED) == len(bench.pauses) == times
     assert bench.pauses == sorted(bench.pauses)
-    assert 0 < sum(bench.pauses) < 10
+    assert 0 < sum(bench.pauses) < DEFAULT.lease.total_seconds()
 
 
 @pytest.mark.parametrize("answer", [Unreadable("X", "x"), TokenRefused(), None])
@@ -242,13 +245,38 @@ def test_a_settle_whose_answer_was_lost_counts_once(
 def test_a_settle_that_cannot_be_stored_is_a_crash(bench: Bench, store: FalteringStore) -> None:
     """P11: no success without the marker; the wait after a crash is already set."""
     held = begun(bench)
-    store.before += lost(SETTLE_TRIES)
+    store.before += lost(1000)
     with pytest.raises(StoreUnavailable):
         perform(bench.parts, held)
+    store.before.clear()
+    assert 250 < sum(bench.pauses) < DEFAULT.lease.total_seconds()
     assert Event.ATTEMPT_SETTLED not in bench.notebook.events()
     assert milestone_of(store, AUTO_12H).state is State.CLAIMED
     bench.clock.pass_by(35 * 60)
     assert begun(bench).attempt == 2
+
+
+def test_no_try_begins_once_the_lease_is_over(bench: Bench, store: FalteringStore) -> None:
+    """A try that itself takes long counts too; what is told stays bounded."""
+    held = begun(bench)
+    store.before += lost(1000)
+    parts = replace(bench.parts, sleep=lambda seconds: bench.clock.pass_by(seconds + 20))
+    with pytest.raises(StoreUnavailable):
+        perform(parts, held)
+    assert bench.clock.now() < held.lease_until + timedelta(seconds=25)
+    assert SETTLE_TRIES <= bench.notebook.events().count(Event.SETTLE_RETRIED) < 15
+
+
+def test_a_process_that_stops_waits_no_lease_for_its_store(
+    bench: Bench, store: FalteringStore
+) -> None:
+    held = begun(bench)
+    store.before += lost(1000)
+    parts = bench.parts
+    Runner(parts, 1).close()
+    with pytest.raises(StoreUnavailable):
+        perform(parts, held)
+    assert len(bench.pauses) == SETTLE_TRIES - 1
 
 
 def test_a_store_that_cannot_be_read_is_no_answer(bench: Bench, store: FalteringStore) -> None:

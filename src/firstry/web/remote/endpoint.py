@@ -6,6 +6,7 @@ under its lease; its tick answers 202 (contract E, G).
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,6 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet
 from firstry.domain.errors import FirstryError, KeySetUnavailable, TenantUnavailable, TokenInvalid
 from firstry.domain.record import Installation, InstallationSource
@@ -28,7 +28,7 @@ from firstry.ports.vault import Vault
 from firstry.ports.verifier import AT_ONCE, Invocation, Route, Verifier
 from firstry.scheduler.attempt import Parts
 from firstry.scheduler.runner import Busy, Runner, Running
-from firstry.scheduler.tick import idle, tick
+from firstry.scheduler.tick import Waking, idle, look
 from firstry.web.remote import answer
 from firstry.web.remote.answer import Answer
 from firstry.web.remote.body import BodyTooLarge, headers_of, named_cloud_ids, read_body
@@ -36,6 +36,12 @@ from firstry.web.remote.event import EventInvalid, EventKind, LifecycleEvent, pa
 from firstry.web.remote.reader import Reader
 
 THREADS = 32
+WAITING = 16
+"""So many ticks wait for a slot at once; the other threads are for those that need none."""
+
+EVENT_THREADS = 4
+"""Installations and uninstallations have threads of their own: no tick stands in their way."""
+
 MOST_AT_ONCE = 16 * 1024
 """The largest body, in bytes, that is looked at in the event loop."""
 
@@ -70,6 +76,8 @@ class Remote:
         self._runner = runner
         self._answer_within_seconds = answer_within_seconds
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="forge")
+        self._event_threads = ThreadPoolExecutor(EVENT_THREADS, thread_name_prefix="event")
+        self._may_wait = threading.Semaphore(WAITING)
         self._reader = Reader(parts.store)
 
     async def tick(self, request: Request) -> Answer:
@@ -90,6 +98,7 @@ class Remote:
     def close(self) -> None:
         """Wait for the calls that are under way; each is bounded by its deadline."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._event_threads.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
 
     async def _answered(
@@ -140,7 +149,7 @@ class Remote:
         """Look first; only a tick with more to do than that goes into a thread of its own."""
         if (seen := await self._look(call)) is not None:
             return seen
-        return await self._in_thread(self._begin_tick, call)
+        return await self._in_thread(self._threads, self._begin_tick, call)
 
     async def _look(self, call: _Call) -> tuple[Invocation, Quiet] | None:
         """Return how an idle tick ends, None if there is more to do than one read.
@@ -159,13 +168,24 @@ class Remote:
 
     def _begin_tick(self, call: _Call) -> tuple[Invocation, Running | Quiet | Busy]:
         invocation = self._verified(call, call.deadline)
+        token = invocation.system_token
+        looked = look(self._parts, self._vault, invocation.tenant, token, call.now)
+        if isinstance(looked, Quiet):
+            return invocation, looked
+        begun = self._started(looked, call.deadline)
+        if isinstance(begun, Busy):
+            looked.keep()
+        return invocation, begun
 
-        def begin() -> Claim | Quiet:
-            token = invocation.system_token
-            return tick(self._parts, self._vault, invocation.tenant, token, call.now)
-
-        patience = call.deadline - self._parts.clock.monotonic()
-        return invocation, self._runner.start(begin, patience)
+    def _started(self, waking: Waking, deadline: float) -> Running | Quiet | Busy:
+        """Claim in a slot; wait for one until the deadline unless too many do already."""
+        may_wait = self._may_wait.acquire(blocking=False)
+        try:
+            patience = deadline - self._parts.clock.monotonic() if may_wait else 0.0
+            return self._runner.start(waking.claim, patience)
+        finally:
+            if may_wait:
+                self._may_wait.release()
 
     async def _said_of(self, running: Running, deadline: float) -> answer.Said:
         """Wait for an attempt as long as the deadline allows."""
@@ -175,13 +195,13 @@ class Remote:
         return answer.of_settled(settled.result()) if done else answer.of_running(running.claim)
 
     async def _lifecycle(self, call: _Call) -> Answer:
-        invocation, recorded = await self._in_thread(self._record_event, call)
+        invocation, recorded = await self._in_thread(self._event_threads, self._record_event, call)
         message = _EVENT_MESSAGES[recorded]
         return answer.event_response(recorded, message, invocation.tenant, call.now)
 
     def _record_event(self, call: _Call) -> tuple[Invocation, Recorded]:
         invocation = self._verified(call, call.deadline)
-        event = parse_event(call.body)
+        event = parse_event(call.body, invocation.module_key)
         if event.kind is EventKind.INSTALLED:
             return invocation, self._install(invocation, event, call.now)
         if event.kind is EventKind.UPGRADED:
@@ -208,7 +228,9 @@ class Remote:
         )
 
     async def _uninstall(self, call: _Call) -> Answer:
-        invocation, is_uninstalled = await self._in_thread(self._record_uninstallation, call)
+        invocation, is_uninstalled = await self._in_thread(
+            self._event_threads, self._record_uninstallation, call
+        )
         if is_uninstalled:
             reason, message = "UNINSTALL_RECORDED", "the uninstallation is recorded"
         else:
@@ -227,8 +249,10 @@ class Remote:
         note(found.tenant)
         return found
 
-    async def _in_thread(self, work: Callable[[_Call], T], call: _Call) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, carried(work), call)
+    async def _in_thread(
+        self, threads: ThreadPoolExecutor, work: Callable[[_Call], T], call: _Call
+    ) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, carried(work), call)
 
 
 _ANSWER_MARGIN_SECONDS = 0.1

@@ -1,5 +1,6 @@
 """What a lifecycle event says, read from either of the shapes that Forge documents."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,8 +20,12 @@ class EventKind(StrEnum):
     OTHER = "other"
 
 
+MODULE_EVENTS = {"on-installed": EventKind.INSTALLED, "on-upgraded": EventKind.UPGRADED}
+"""The manifest's triggers that tell of one event alone."""
+
+
 class EventInvalid(Exception):
-    """The body names no event."""
+    """The body names no event, or another than the token's module tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,12 @@ class LifecycleEvent:
     app_version: str | None
 
 
-def parse_event(body: bytes) -> LifecycleEvent:
+def parse_event(body: bytes, module_key: str | None = None) -> LifecycleEvent:
     """Return the event that the body names, or raise EventInvalid.
 
-    `eventType` is optional in Forge's documents; without it the account that
-    caused the event tells which one it is.
+    `eventType` and the account that caused the event are optional in Forge's
+    documents. Without both, an event with all that is not optional is what the
+    verified token's module tells of. The body never makes another of it.
     """
     content = parse_object(body)
     if content is None:
@@ -43,14 +49,25 @@ def parse_event(body: bytes) -> LifecycleEvent:
     app = content.get("app")
     version = app.get("version") if isinstance(app, dict) else None
     kept = version if isinstance(version, str) and _is_storable(version) else None
+    told = MODULE_EVENTS.get(module_key or "")
+    kind = _named_kind(content)
+    if kind is None and isinstance(content.get("id"), str) and isinstance(app, dict):
+        kind = told
+    if kind is None or {kind, told} == {EventKind.INSTALLED, EventKind.UPGRADED}:
+        raise EventInvalid
+    return LifecycleEvent(kind, kept)
+
+
+def _named_kind(content: Mapping[str, object]) -> EventKind | None:
+    """Return what the body itself says, None where it leaves it open."""
     name = content.get("eventType")
     if isinstance(name, str) and 0 < len(name) <= 200:
-        return LifecycleEvent(EventKind(_EVENT_TYPES.get(name, "other")), kept)
-    if name is None and "installerAccountId" in content:
-        return LifecycleEvent(EventKind.INSTALLED, kept)
-    if name is None and "upgraderAccountId" in content:
-        return LifecycleEvent(EventKind.UPGRADED, kept)
-    raise EventInvalid
+        return EventKind(_EVENT_TYPES.get(name, "other"))
+    if name is not None:
+        raise EventInvalid
+    if "installerAccountId" in content:
+        return EventKind.INSTALLED
+    return EventKind.UPGRADED if "upgraderAccountId" in content else None
 
 
 def _is_storable(version: str) -> bool:
