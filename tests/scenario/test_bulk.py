@@ -2,21 +2,25 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from firstry.domain.access import actor_named
 from firstry.domain.filter_text import parse_filter
 from firstry.domain.instant import iso, to_milliseconds
-from firstry.domain.job import BulkAct, Target
+from firstry.domain.job import BulkAct, JobTarget, Target
 from firstry.domain.phase import scene_at
 from firstry.domain.policy import Trigger
-from firstry.domain.record import Order
+from firstry.domain.record import Change, Order, TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.lifecycle import bulk
 from firstry.lifecycle.retry import retrying
+from firstry.ports.failpoint import Failpoint, arm
 from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
+from firstry.stores.sql.store import SqlStore
 from support.operator_call import Operator, operator, refused
 from support.service import World
 
@@ -123,8 +127,91 @@ def test_a_repeat_with_the_same_key_is_the_same_job(world: World, ops: Operator)
     assert world.database.count("bulk_job") == 1
 
 
+class Killed(BaseException):
+    """A runner's process ends."""
+
+
+def _ordered_reset(world: World) -> JiraSite:
+    """Return a site with two reports, after a job was ordered to reset both."""
+    site = world.installed()
+    for _ in range(2):
+        world.clock.advance(hours=12)
+        world.told(site, "GENERATED")
+    ordered = Order(WHY, actor_named("ada"), world.now())
+    scene = scene_at(world.now(), world.policy)
+    wanted, parts = parse_filter("state=completed"), world.operators.bulk
+    bulk.order(parts, "j-reset", BulkAct.RESET, wanted, 2, order=ordered, scene=scene)
+    return site
+
+
+def _finish(world: World) -> None:
+    """Work on the job as another runner does when the first one's hold has run out."""
+    world.clock.advance(seconds=61)
+    assert bulk.work_once(world.operators.bulk, "two", lambda: False, lambda job: None)
+
+
+def _require_one_reset_each(world: World, site: JiraSite) -> None:
+    for _ in range(4):
+        world.worker_once()
+    made = world.database.rows("SELECT trigger_name, revision FROM report")
+    triggers = ("AUTO_12H", "AUTO_24H")
+    keys = sorted((each["trigger_name"], each["revision"]) for each in made)
+    assert keys == [(trigger, revision) for trigger in triggers for revision in (1, 2)]
+    assert world.database.kinds(site.cloud_id).count("RESET") == 2
+    job = world.operators.bulk.jobs.job("j-reset")
+    assert job is not None
+    assert (job.done, job.failed, job.ended_at is not None) == (2, 0, True)
+
+
+@pytest.mark.parametrize("commits", [1, 2])
+def test_a_runner_that_takes_over_resets_nothing_twice(world: World, commits: int) -> None:
+    """Killed after an act was committed; the reports are made; another runner goes on."""
+    site, passed = _ordered_reset(world), list[Failpoint]()
+
+    def kill(reached: Failpoint) -> None:
+        if reached is Failpoint.TRANSACTION_COMMITTED:
+            passed.append(reached)
+            if len(passed) == commits:
+                raise Killed
+
+    arm(kill)
+    try:
+        with pytest.raises(Killed):
+            bulk.work_once(world.operators.bulk, "one", lambda: False, lambda job: None)
+    finally:
+        arm(lambda reached: None)
+    assert len(passed) == commits
+    for _ in range(commits):
+        world.worker_once()
+    _finish(world)
+    _require_one_reset_each(world, site)
+
+
+def test_a_runner_that_was_frozen_longer_than_its_hold_acts_no_more(world: World) -> None:
+    """It has read its targets, and is about to act, when another one ends the job."""
+    site, frozen = _ordered_reset(world), list[str]()
+
+    class Frozen(SqlStore):
+        """A store whose caller stands still before its first transaction begins."""
+
+        def transact_many(self, *words: Any, **named: Any) -> Any:
+            if not frozen:
+                frozen.append("before its act")
+                _finish(world)
+                for _ in range(2):
+                    world.worker_once()
+            return super().transact_many(*words, **named)
+
+    parts = world.operators.bulk
+    assert isinstance(parts.store, SqlStore)
+    stood = replace(parts, store=Frozen(parts.store.database))
+    assert bulk.work_once(stood, "one", lambda: False, lambda job: None)
+    assert len(frozen) == 1
+    _require_one_reset_each(world, site)
+
+
 def test_a_job_goes_on_after_a_restart_and_does_nothing_twice(world: World, ops: Operator) -> None:
-    """A job whose runner died between an act and its note: what it did is not done again."""
+    """A job whose runner died after an act: what it did is not done again."""
     sites = _outage(world)
     parts = world.operators.bulk
     ordered = Order(WHY, actor_named(ops.name), world.now())
@@ -136,7 +223,12 @@ def test_a_job_goes_on_after_a_restart_and_does_nothing_twice(world: World, ops:
     assert trigger is not None
     now = world.now()
     acted = Order(WHY, ordered.actor, now, job.job_id)
-    parts.store.transact(first.tenant, now, retrying(first.tenant, trigger, acted))
+    retried = retrying(first.tenant, trigger, acted)
+
+    def noted(record: TenantRecord | None) -> Change[Any]:
+        return replace(retried(record), done=JobTarget(job.job_id, first))
+
+    parts.store.transact(first.tenant, now, noted)
     world.restart()
     again = Operator(world.door.port, ops.secret, ops.name)
     done = again.finished("j-left")

@@ -1,5 +1,9 @@
 """Switches: what is off is not begun, says so, and goes on when it is on again."""
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from firstry.domain.due import due_query
@@ -121,6 +125,30 @@ def test_a_dataset_off_is_not_asked_for_and_the_report_says_so(world: World, ops
 def test_a_switch_that_stands_so_already_is_a_conflict(world: World, ops: Operator) -> None:
     refused(ops.put("/flags/generation", state="on", reason=WHY), 409, "CONFLICT")
     refused(ops.put("/flags/nothing", state="off", reason=WHY), 400, "INPUT_INVALID")
-    answer = ops.put("/flags/generation", state="off", reason=WHY, tenant="no-such")
-    refused(answer, 404, "NOT_FOUND")
+    for state in ("off", "on"):
+        answer = ops.put("/flags/generation", state=state, reason=WHY, tenant="no-such")
+        refused(answer, 404, "NOT_FOUND")
     assert world.database.count("service_ledger") == 1, "only the token that asks"
+
+
+CALLERS = 4
+ROUNDS = 6
+
+
+@pytest.mark.parametrize("of", ["everybody", "a tenant"])
+def test_of_many_that_turn_a_switch_at_once_one_does(world: World, ops: Operator, of: str) -> None:
+    """The others are told that it stands so already, and nothing is written twice."""
+    whose = {"tenant": world.installed().cloud_id} if of == "a tenant" else {}
+    for turn in range(ROUNDS):
+        gate = threading.Barrier(CALLERS)
+
+        def turned(
+            _: int, state: str = ("off", "on")[turn % 2], gate: threading.Barrier = gate
+        ) -> int:
+            gate.wait(10)
+            return ops.put("/flags/manual", state=state, reason=WHY, **whose).status
+
+        with ThreadPoolExecutor(CALLERS) as callers:
+            statuses = Counter(callers.map(turned, range(CALLERS)))
+        assert statuses == {200: 1, 409: CALLERS - 1}
+    assert len(ops.got("/ledger?kind=FLAG_SWITCHED")["entries"]) == ROUNDS

@@ -106,6 +106,28 @@ def test_a_pass_erases_a_few_and_the_next_one_goes_on(world: World) -> None:
     assert [len(erase_expired(parts)) for _ in range(3)] == [20, 3, 0]
 
 
+def test_one_that_cannot_be_read_keeps_nobody_else(world: World) -> None:
+    """More of them than a pass erases, and first in line."""
+    sites = [world.installed(f"site{number}") for number in range(23)]
+    for site in sites:
+        world.door.invoke(site, UNINSTALL, at=world.now())
+        world.clock.advance(seconds=1)
+    broken = [site.cloud_id for site in sites[:21]]
+    world.database.write(
+        "UPDATE tenant SET last_tick_at = 9000000000000000000 WHERE cloud_id IN"
+        " (SELECT cloud_id FROM tenant ORDER BY uninstalled_at LIMIT 21)"
+    )
+    world.clock.advance(days=91)
+    notebook = Notebook()
+    done = erase_expired(parts_of(world, notebook, KEPT))
+    assert [tenant.cloud_id for tenant in done] == [site.cloud_id for site in sites[21:]]
+    failed = [told for event, told in notebook.told if event is Event.ERASURE_FAILED]
+    assert [told["cloud_id"] for told in failed] == broken
+    assert {told["error_code"] for told in failed} == {"DEFECT"}
+    world.database.write("UPDATE tenant SET last_tick_at = NULL")
+    assert [len(erase_expired(parts_of(world, notebook, KEPT))) for _ in range(3)] == [20, 1, 0]
+
+
 def test_a_service_looks_by_itself(world: World) -> None:
     site, notebook = gone(world), Notebook()
     world.clock.advance(days=91)

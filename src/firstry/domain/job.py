@@ -53,6 +53,22 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class JobTarget:
+    """One target of one job, to be noted as done."""
+
+    job_id: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobPlace:
+    """Where a job stands in the list of all; the newest job has the greatest place."""
+
+    created_at: datetime
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One act on everything that `filter_text` meant when the job was made.
 
@@ -72,6 +88,11 @@ class Job:
     failed: int = 0
     ended_at: datetime | None = None
     key: str | None = None
+
+    @property
+    def place(self) -> JobPlace:
+        """Where it stands in the list of all jobs."""
+        return JobPlace(self.created_at, self.job_id)
 
 
 @dataclass(frozen=True, slots=True)

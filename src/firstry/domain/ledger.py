@@ -105,13 +105,19 @@ def seal(head: Head, entries: Iterable[Entry]) -> tuple[tuple[SealedEntry, ...],
 
 
 def first_break(tenant: Tenant, chain: Sequence[SealedEntry], head: Head) -> int | None:
-    """Return the sequence at which `chain` stops being the chain of `tenant`, or None.
+    """Return the sequence at which `chain` stops being the chain of `tenant`, or None."""
+    return break_behind(genesis(tenant), chain, head)
 
-    Checks that sequences run from 1 without a gap, that every hash follows from
-    the bytes before it, or from the hash of what was erased, that the last one is
-    `head`, and that an erasure tells of everything that is erased.
+
+def break_behind(beginning: Head, chain: Sequence[SealedEntry], head: Head) -> int | None:
+    """Return the sequence at which `chain` stops leading from `beginning` to `head`, or None.
+
+    `beginning` is the head of the empty chain, which says whose it is. Checks that
+    sequences run from 1 without a gap, that every hash follows from the bytes before
+    it, or from the hash of what was erased, that the last one is `head`, and that an
+    erasure tells of everything that is erased.
     """
-    expected = genesis(tenant)
+    expected = beginning
     erased = erased_until(chain)
     for entry in chain:
         expected = Head(expected.sequence + 1, _chain_hash(expected, entry.entry_hash))

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from firstry.domain.canonical import Json
+from firstry.domain.job import JobTarget
 from firstry.domain.ledger import Actor, Entry, Head, SealedEntry, seal
 from firstry.domain.milestone import Milestone
 from firstry.domain.policy import Trigger
@@ -157,6 +158,8 @@ class Change(Generic[T]):
 
     `after` None means: write nothing. `token` None means: leave the token. With a
     new `after.erasure` the store erases every report and all entries before it.
+    `done` is the bulk job's target that this is the act on: it is noted as done with
+    it, and where it was settled before, the whole transaction is refused.
     """
 
     answer: T
@@ -164,6 +167,7 @@ class Change(Generic[T]):
     entries: tuple[SealedEntry, ...] = ()
     report: StoredReport | None = None
     token: SealedToken | None = None
+    done: JobTarget | None = None
 
 
 Decide = Callable[[TenantRecord | None], Change[T]]

@@ -10,12 +10,11 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from firstry.domain.errors import FirstryError
 from firstry.insight.alert import AlertName, delivered, firing, key_of, told, tried
 from firstry.insight.overview import InsightParts, overview
 from firstry.insight.patrol import LedgerPatrol
 from firstry.ports.alert import AlertBook, AlertRecord, Webhook
-from firstry.ports.telemetry import Event, Telemetry
+from firstry.ports.telemetry import Event, Telemetry, told_if_it_fails
 
 EVERY = timedelta(minutes=1)
 POLL_SECONDS = 5.0
@@ -36,7 +35,7 @@ class AlertParts:
 def look(parts: AlertParts, now: datetime) -> None:
     """Compare what stands now with what was told, and keep what is to be told."""
     parts.patrol.step()
-    found = firing(overview(parts.insight, now), parts.patrol.broken)
+    found = firing(overview(parts.insight, now), parts.patrol)
     known = {record.name: record for record in parts.book.records()}
     for name in AlertName:
         before = known.get(name.value)
@@ -94,8 +93,5 @@ class AlertRunner:
 
     def _run(self) -> None:
         while not self._told.is_set():
-            try:
-                self.step()
-            except FirstryError as error:
-                self._parts.telemetry.emit(Event.ALERT_PASS_FAILED, error_code=error.code)
+            told_if_it_fails(self._parts.telemetry, Event.ALERT_PASS_FAILED, self.step)
             self._told.wait(POLL_SECONDS)

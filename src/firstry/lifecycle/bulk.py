@@ -5,22 +5,24 @@
     Bulk.work_once(...)           -> acts on one batch after the other
 
 Each batch is one transaction of the store, so thousands of targets take seconds. A
-target that cannot be acted on is an error of that target alone. Why a runner that
-takes over does nothing twice: every act's ledger entry names its job, and what is
-not settled yet is looked up there before it is acted on again.
+target that cannot be acted on is an error of that target alone. Why no act takes effect
+twice: it notes its target as done in its own transaction, which the store refuses if the
+target was settled before. So neither a runner that takes over nor one that was
+frozen and does not know that it lost its job does again what was done (decision 0033).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from firstry.domain.errors import FirstryError
+from firstry.domain.errors import Defect, FirstryError
 from firstry.domain.filter import Condition, Field, Filter, Operator
 from firstry.domain.filter_text import print_filter
 from firstry.domain.job import (
     BulkAct,
     Job,
+    JobTarget,
     Target,
     TargetError,
     refuse_changed_count,
@@ -29,18 +31,18 @@ from firstry.domain.phase import Scene
 from firstry.domain.policy import MANUAL, Policy, Trigger
 from firstry.domain.record import Change, Decide, Order, TenantRecord
 from firstry.domain.tenant import Tenant
+from firstry.domain.value import replace
 from firstry.lifecycle.pause import switching
 from firstry.lifecycle.reset import resetting
 from firstry.lifecycle.retry import retrying
 from firstry.ports.clock import Clock
 from firstry.ports.insight import Insight
 from firstry.ports.job import JobBook
-from firstry.ports.store import PAGE_LIMIT, Store, T
+from firstry.ports.store import PAGE_LIMIT, Store
 
 BATCH = 100
 HOLD = timedelta(seconds=60)
 """How long a runner holds a job; each batch renews it and takes far less."""
-_LATEST_ENTRIES = 20
 
 Told = TargetError | None
 Progress = Callable[[Job], None]
@@ -120,16 +122,26 @@ def work_once(
     job = parts.jobs.take(runner, now, now + HOLD)
     if job is None:
         return False
-    is_first = True
     while targets := parts.jobs.left(job.job_id, BATCH):
-        _settle_batch(parts, job, targets, is_first)
-        is_first = False
+        try:
+            _settle_batch(parts, job, targets)
+        except Defect:
+            if not _keeps(parts, job, runner):
+                return True
+            if list(parts.jobs.left(job.job_id, BATCH)) == list(targets):
+                raise
+            continue  # refused, because a runner that had lost the job settled some of these
         progress(parts.jobs.job(job.job_id) or job)
-        now = parts.clock.now()
-        if is_told_to_stop() or not parts.jobs.keep(job.job_id, runner, now, now + HOLD):
+        if is_told_to_stop() or not _keeps(parts, job, runner):
             return True
     progress(parts.jobs.finish(job.job_id, parts.clock.now()))
     return True
+
+
+def _keeps(parts: BulkParts, job: Job, runner: str) -> bool:
+    """Hold the job longer; False if it has ended or another runner has it by now."""
+    now = parts.clock.now()
+    return parts.jobs.keep(job.job_id, runner, now, now + HOLD)
 
 
 def narrowed(act: BulkAct, wanted: Filter) -> Filter:
@@ -147,62 +159,50 @@ def narrowed(act: BulkAct, wanted: Filter) -> Filter:
     return Filter((*kept, Condition(Field.TRIGGER, Operator.NOT, names)))
 
 
-def _settle_batch(parts: BulkParts, job: Job, targets: Sequence[Target], is_first: bool) -> None:
+def _settle_batch(parts: BulkParts, job: Job, targets: Sequence[Target]) -> None:
     """Act on targets, one transaction for all tenants; several triggers of one in turn.
 
-    Only in a runner's first batch can there be targets that the one before it did.
+    What is done is noted by the act itself, what was refused afterwards.
     """
-    before = [t for t in targets if is_first and _is_done(parts.store, job, t)]
-    left = [target for target in targets if target not in before]
-    done, errors = list(before), list[TargetError]()
+    left, errors = list(targets), list[TargetError]()
     while left:
         batch = list({target.tenant: target for target in reversed(left)}.values())
         told = _act(parts, job, batch)
-        done += [target for target in batch if told[target.tenant] is None]
         errors += [error for error in told.values() if error is not None]
         left = [target for target in left if target not in batch]
-    parts.jobs.settle(job.job_id, done, errors)
+    if errors:
+        parts.jobs.settle(job.job_id, [], errors)
 
 
 def _act(parts: BulkParts, job: Job, batch: Sequence[Target]) -> dict[Tenant, Told]:
     now = parts.clock.now()
     ordered = Order(job.reason, job.actor, now, job.job_id)
-    work = {target.tenant: _decision(job.act, target, ordered) for target in batch}
+    work = {
+        target.tenant: _guarded(JobTarget(job.job_id, target), _decision(job.act, target, ordered))
+        for target in batch
+    }
     return parts.store.transact_many(now, work)
 
 
-def _decision(act: BulkAct, target: Target, ordered: Order) -> Decide[Told]:
+def _decision(act: BulkAct, target: Target, ordered: Order) -> Decide[Any]:
     """Return the decision of `act` on one target, the same as the single act's."""
     if act is BulkAct.PAUSE or act is BulkAct.RESUME:
         to_pause = act is BulkAct.PAUSE
-        return _guarded(target, switching(target.tenant, ordered, to_pause=to_pause))
+        return switching(target.tenant, ordered, to_pause=to_pause)
     trigger = target.trigger or Trigger("")
     if act is BulkAct.RETRY:
-        return _guarded(target, retrying(target.tenant, trigger, ordered))
-    return _guarded(target, resetting(target.tenant, trigger, ordered))
+        return retrying(target.tenant, trigger, ordered)
+    return resetting(target.tenant, trigger, ordered)
 
 
-def _guarded(target: Target, decide: Decide[T]) -> Decide[Told]:
-    """Turn a refusal into an answer that writes nothing, so that the others go on."""
+def _guarded(each: JobTarget, decide: Decide[Any]) -> Decide[Told]:
+    """Note the target as done with the act; a refusal writes nothing, so that the others go on."""
 
     def guarded(record: TenantRecord | None) -> Change[Told]:
         try:
             change = decide(record)
         except FirstryError as error:
-            return Change(TargetError(target, error.code, error.message))
-        return Change(None, change.after, change.entries, change.report, change.token)
+            return Change(TargetError(each.target, error.code, error.message))
+        return replace(change, answer=None, done=each)
 
     return guarded
-
-
-def _is_done(store: Store, job: Job, target: Target) -> bool:
-    """Whether this job acted on `target` before, and could not note it any more."""
-    record = store.read(target.tenant)
-    if record is None:
-        return False
-    after = max(0, record.head.sequence - _LATEST_ENTRIES)
-    for entry in store.entries(target.tenant, after, _LATEST_ENTRIES):
-        detail = json.loads(entry.body)["detail"]
-        if detail.get("job_id") == job.job_id and detail.get("trigger") == target.trigger:
-            return True
-    return False

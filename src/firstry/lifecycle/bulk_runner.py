@@ -2,10 +2,9 @@
 
 import threading
 
-from firstry.domain.errors import FirstryError
 from firstry.domain.job import Job
 from firstry.lifecycle.bulk import BulkParts, work_once
-from firstry.ports.telemetry import Event, Telemetry
+from firstry.ports.telemetry import Event, Telemetry, told_if_it_fails
 
 POLL_SECONDS = 5.0
 
@@ -13,7 +12,7 @@ POLL_SECONDS = 5.0
 class BulkRunner:
     """Looks for jobs when woken and every few seconds. Start it once, close it at the end.
 
-    A job that the store interrupts is told and tried again; a job that the process
+    A job that an error interrupts is told and tried again; a job that the process
     leaves unfinished is taken up by the next one, when its hold has run out.
     """
 
@@ -41,17 +40,13 @@ class BulkRunner:
     def _run(self) -> None:
         while not self._is_closing:
             self._woken.clear()
-            try:
-                while self._work():
-                    continue
-            except FirstryError as error:
-                self._telemetry.emit(Event.BULK_INTERRUPTED, error_code=error.code)
+            told_if_it_fails(self._telemetry, Event.BULK_INTERRUPTED, self._work)
             self._woken.wait(POLL_SECONDS)
 
-    def _work(self) -> bool:
-        return not self._is_closing and work_once(
-            self._parts, self._name, lambda: self._is_closing, self._told
-        )
+    def _work(self) -> None:
+        while not self._is_closing:
+            if not work_once(self._parts, self._name, lambda: self._is_closing, self._told):
+                return
 
     def _told(self, job: Job) -> None:
         if job.ended_at is not None:

@@ -4,16 +4,19 @@ The first accepted evidence wins and is never moved; whatever is said later is a
 ledger entry. So a repeated delivery, a reinstall or an upgrade cannot restart
 the clock or re-arm a finished trigger (contract B, P15). Only what an
 uninstallation had cancelled is armed anew, as the next revision, when the site
-installs again.
+installs again. What an earlier installation says comes late, and is a repeat: its
+id is in the ledger, and neither takes the place of a later one nor revives it.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from firstry.domain.arm import armed, armed_json
 from firstry.domain.canonical import Json
+from firstry.domain.errors import StoreUnavailable
 from firstry.domain.instant import iso
 from firstry.domain.ledger import OPERATOR, PLATFORM, Actor, Entry, genesis
 from firstry.domain.milestone import Milestone, State
@@ -28,12 +31,14 @@ from firstry.domain.record import (
 )
 from firstry.domain.tenant import Tenant
 from firstry.domain.wake import outlives
-from firstry.ports.store import Store
+from firstry.ports.store import PAGE_LIMIT, Store
 
 INSTALLED = "INSTALLED"
 REINSTALLED = "REINSTALLED"
 UPGRADED = "UPGRADED"
 EVIDENCE_REPEATED = "INSTALLATION_EVIDENCE_REPEATED"
+_LOOKS = 5
+"""How often the ledger is read for one event; again only if another id came in between."""
 
 
 class Recorded(StrEnum):
@@ -59,16 +64,52 @@ def record_installation(
     """Record `evidence` and arm every trigger, if it is the first for `tenant`.
 
     `reason` is an operator's; `token` came with the event and is kept if it
-    lives longer than the stored one.
+    lives longer than the stored one. Raises StoreUnavailable if other installations
+    of the tenant are recorded again and again in between.
     """
+    known: _Known | None = None
 
-    def decide(record: TenantRecord | None) -> Change[Recorded]:
+    def decide(record: TenantRecord | None) -> Change[Recorded | None]:
         if record is None or not record.is_evidenced():
             blank = record or TenantRecord(tenant, evidence, genesis(tenant))
             return _with_token(_first(blank, evidence, now, policy, reason), token)
+        present = record.installation.installation_id
+        if evidence.installation_id not in (None, present):
+            if known is None or known.present != present:
+                return Change(None)
+            if evidence.installation_id in known.ids:
+                return Change(Recorded.ALREADY)
         return _with_token(_later(record, evidence, now, policy), token, record)
 
-    return store.transact(tenant, now, decide)
+    for _ in range(_LOOKS):
+        recorded = store.transact(tenant, now, decide)
+        if recorded is not None:
+            return recorded
+        known = _known(store, tenant)
+    raise StoreUnavailable(f"tenant {tenant.cloud_id} is being installed by others at this moment")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Every installation id that the ledger names, at least until `present` was recorded.
+
+    No other is added as long as `present` is the tenant's own.
+    """
+
+    present: str | None
+    ids: Collection[str]
+
+
+def _known(store: Store, tenant: Tenant) -> _Known:
+    record = store.read(tenant)
+    ids, after = set[str](), 0
+    while page := store.entries(tenant, after, PAGE_LIMIT):
+        for entry in page:
+            said = json.loads(entry.body).get("detail", {}).get("installation_id")
+            if said is not None:
+                ids.add(said)
+        after = page[-1].sequence
+    return _Known(record.installation.installation_id if record else None, ids)
 
 
 def record_upgrade(
@@ -91,7 +132,7 @@ def record_upgrade(
 
 def _first(
     before: TenantRecord, evidence: Installation, now: datetime, policy: Policy, reason: str | None
-) -> Change[Recorded]:
+) -> Change[Recorded | None]:
     """Take the evidence and arm what was never armed; what was imported as done stays done."""
     record = replace(before, installation=evidence, uninstalled_at=None)
     missing = [name for name, _ in policy.triggers if record.latest(name) is None]
@@ -106,7 +147,7 @@ def _first(
 
 def _later(
     record: TenantRecord, evidence: Installation, now: datetime, policy: Policy
-) -> Change[Recorded]:
+) -> Change[Recorded | None]:
     """Note evidence that is not the first: a repeat, a reinstallation, or a first id."""
     known = record.installation
     if evidence.installation_id is None or evidence.installation_id == known.installation_id:
@@ -146,8 +187,8 @@ def _cancelled(record: TenantRecord, policy: Policy) -> list[Trigger]:
 
 
 def _with_token(
-    change: Change[Recorded], token: SealedToken | None, record: TenantRecord | None = None
-) -> Change[Recorded]:
+    change: Change[Recorded | None], token: SealedToken | None, record: TenantRecord | None = None
+) -> Change[Recorded | None]:
     after = change.after or record
     if token is None or after is None or not outlives(token.expires_at, after):
         return change

@@ -2,7 +2,8 @@
 
 A thread that looks every minute and erases a few tenants at a time, by the same
 decision as an operator's act. Each is looked at again inside its transaction: a site
-that has installed the app again in the meantime is kept. Several may run.
+that has installed the app again in the meantime is kept. One that cannot be read is
+told and left, and keeps nobody else. Several may run.
 """
 
 import threading
@@ -10,14 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from firstry.domain.erasure import erase_at
-from firstry.domain.errors import FirstryError
+from firstry.domain.errors import Defect, FirstryError
 from firstry.domain.ledger import SCHEDULER
 from firstry.domain.record import Change, Decide, Order, TenantRecord
 from firstry.domain.tenant import Tenant
 from firstry.lifecycle.erase import OpenEraser, erasing
 from firstry.ports.clock import Clock
 from firstry.ports.insight import Insight
-from firstry.ports.telemetry import Event, Telemetry
+from firstry.ports.store import PAGE_LIMIT, Store
+from firstry.ports.telemetry import Event, Telemetry, told_if_it_fails
 
 TENANTS_A_PASS = 20
 POLL_SECONDS = 60.0
@@ -38,19 +40,42 @@ class RetentionParts:
 def erase_expired(parts: RetentionParts) -> list[Tenant]:
     """Erase at most `TENANTS_A_PASS` tenants that were kept long enough; return them.
 
+    Looks at `PAGE_LIMIT` tenants at most: so many may be unreadable before they keep others.
     Raises EraseNotAllowed if there are any and the database role may not erase.
     """
     now = parts.clock.now()
     if parts.retention is None:
         return []
-    found = parts.insight.to_erase(now - parts.retention, TENANTS_A_PASS)
+    found = parts.insight.to_erase(now - parts.retention, PAGE_LIMIT)
     if not found:
         return []
+    done: list[Tenant] = []
     with parts.open_eraser() as store:
-        done = [t for t in found if store.transact(t, now, _expiring(t, now, parts.retention))]
-    for tenant in done:
-        parts.telemetry.emit(Event.TENANT_ERASED, tenant)
+        for tenant in found:
+            if len(done) == TENANTS_A_PASS:
+                break
+            if _is_erased(parts, store, tenant, now, parts.retention):
+                done.append(tenant)
     return done
+
+
+def _is_erased(
+    parts: RetentionParts, store: Store, tenant: Tenant, now: datetime, retention: timedelta
+) -> bool:
+    """Erase one tenant and tell it; what is wrong with this one alone is told, too."""
+    try:
+        is_erased = store.transact(tenant, now, _expiring(tenant, now, retention))
+    except Defect as error:
+        _tell(parts.telemetry, error, tenant)
+        return False
+    if is_erased:
+        parts.telemetry.emit(Event.TENANT_ERASED, tenant)
+    return is_erased
+
+
+def _tell(telemetry: Telemetry, error: FirstryError, tenant: Tenant | None = None) -> None:
+    told = "; ".join(filter(None, (error.message, error.remedy)))
+    telemetry.emit(Event.ERASURE_FAILED, tenant, error_code=error.code, detail=told)
 
 
 def _expiring(tenant: Tenant, now: datetime, retention: timedelta) -> Decide[bool]:
@@ -70,7 +95,7 @@ def _expiring(tenant: Tenant, now: datetime, retention: timedelta) -> Decide[boo
 class Retention:
     """Erases what was kept long enough. Start it once, close it at the end.
 
-    What the store refuses is told and tried again at the next look.
+    What goes wrong is told and tried again at the next look.
     """
 
     def __init__(self, parts: RetentionParts) -> None:
@@ -90,9 +115,8 @@ class Retention:
 
     def _run(self) -> None:
         while not self._told_to_stop.is_set():
-            try:
-                erase_expired(self._parts)
-            except FirstryError as error:
-                told = f"{error.message}; {error.remedy}"
-                self._parts.telemetry.emit(Event.ERASURE_FAILED, error_code=error.code, detail=told)
+            told_if_it_fails(self._parts.telemetry, Event.ERASURE_FAILED, self._look)
             self._told_to_stop.wait(POLL_SECONDS)
+
+    def _look(self) -> None:
+        erase_expired(self._parts)

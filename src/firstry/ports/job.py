@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from firstry.domain.job import Job, Target, TargetError
+from firstry.domain.job import Job, JobPlace, Target, TargetError
 
 
 class JobBook(Protocol):
@@ -20,6 +20,10 @@ class JobBook(Protocol):
 
     def by_key(self, key: str) -> Job | None:
         """Return the job that was made under the caller's own `key`, or None."""
+        ...
+
+    def jobs(self, before: JobPlace | None, limit: int) -> Sequence[Job]:
+        """Return jobs, the newest first, behind the place of one."""
         ...
 
     def errors(self, job_id: str, limit: int) -> Sequence[TargetError]:

@@ -1,8 +1,10 @@
 """What may be told about the work: a closed list of events with closed fields."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
+from firstry.domain.errors import FirstryError
 from firstry.domain.tenant import Tenant
 
 
@@ -44,6 +46,21 @@ class Telemetry(Protocol):
     def emit(self, event: Event, tenant: Tenant | None = None, **fields: object) -> None:
         """Report `event`. Fields outside the allowed names are dropped, not shown."""
         ...
+
+
+def told_if_it_fails(telemetry: Telemetry, event: Event, work: Callable[[], None]) -> None:
+    """Do `work`; tell of any error as `event` and go on.
+
+    For a thread that looks again and again beside the service's work: a fault of ours
+    ends neither the thread unseen nor the process that makes the reports.
+    """
+    try:
+        work()
+    except FirstryError as error:
+        told = f"{error.message}; {error.remedy}" if error.remedy else error.message
+        telemetry.emit(event, error_code=error.code, detail=told)
+    except Exception as unexpected:
+        telemetry.emit(event, error_code=type(unexpected).__name__)
 
 
 class CallWatch(Protocol):

@@ -113,6 +113,28 @@ def test_a_reinstallation_that_was_not_preceded_by_an_uninstallation_moves_nothi
     assert last_entry(store)["kind"] == "REINSTALLED"
 
 
+def test_what_an_earlier_installation_says_late_changes_nothing(store: MemoryStore) -> None:
+    """I13: its id does not take the later one's place, whose uninstallation counts."""
+    install(store, installation_id="one")
+    install(store, installed_at=at(1), installation_id="two", now=at(1))
+    before = known(store)
+    late = install(store, installed_at=at(2), installation_id="one", now=at(2))
+    assert late is Recorded.ALREADY
+    assert known(store) == before
+    assert record_uninstallation(store, TENANT, "two", at(3))
+    assert known(store).uninstalled_at == at(3)
+
+
+def test_an_installation_that_has_ended_revives_nothing(store: MemoryStore) -> None:
+    for number, name in enumerate(("one", "two")):
+        install(store, installed_at=at(number), installation_id=name, now=at(number))
+        assert record_uninstallation(store, TENANT, name, at(number, 30))
+    before = known(store)
+    late = install(store, installed_at=at(4), installation_id="one", now=at(4))
+    assert late is Recorded.ALREADY
+    assert known(store) == before
+
+
 def test_a_later_event_tells_the_version_of_the_app(store: MemoryStore) -> None:
     install(store, installation_id="one")
     later = Installation(at(5), InstallationSource.LIFECYCLE, "two", "2.0")

@@ -301,3 +301,13 @@ def test_an_end_that_counts_ends_the_row_of_deferrals(
     held = won(store, deferred.next_due)
     after = accepted(store, held, make(held), held.decided_at).milestone
     assert (after.deferral_kind, after.deferrals) == (None, 0)
+
+
+def test_the_first_deferral_of_a_row_is_never_charged(store: MemoryStore) -> None:
+    """After a reset the starts of long ago are still counted, and begin no change of kind."""
+    held = won(store, at(12))
+    record = known(store)
+    begun = replace(milestone_of(store, AUTO_12H), starts=500)
+    change = settle(record.with_milestone(begun), held, REFUSED, at(12, 1), DEFAULT)
+    assert isinstance(change.answer, Settled)
+    assert change.answer.act is Act.DEFER

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from firstry.domain.canonical import Json
-from firstry.domain.errors import Conflict, NotFound
+from firstry.domain.errors import Conflict, Defect, NotFound
 from firstry.domain.flag import FLAG_SWITCHED, Flag, Switch
 from firstry.domain.instant import from_milliseconds, to_milliseconds
 from firstry.domain.ledger import Actor, Entry
@@ -17,6 +17,7 @@ from firstry.stores.sql.write import steps_of
 
 EVERYBODY = "*"
 _LIST = "SELECT scope, name, is_on, changed_at, actor, reason FROM flag ORDER BY scope, name"
+_IS_TENANT = "SELECT 1 AS is_there FROM tenant WHERE cloud_id = :cloud_id"
 _OFF_FOR = """
 SELECT DISTINCT name FROM flag WHERE scope IN ('*', :scope) AND is_on = 0
 """
@@ -53,9 +54,7 @@ class SqlFlags:
         actor: Actor,
         now: datetime,
     ) -> Switch:
-        if self._stands(flag, tenant) is to_on:
-            whose = f"for tenant {tenant.cloud_id}" if tenant else "for everybody"
-            raise Conflict(f"{flag} is {'on' if to_on else 'off'} {whose} already")
+        self._refuse_standing(flag, tenant, to_on=to_on)
         put = Step(
             _PUT,
             [
@@ -75,28 +74,43 @@ class SqlFlags:
             "reason": reason,
         }
         entry = Entry(FLAG_SWITCHED, now, actor, detail)
-        if tenant is None:
-            self._ledger.write(entry, [put])
-        else:
-            self._turn_for(tenant, entry, put, now)
+        try:
+            if tenant is None:
+                self._ledger.write(entry, [put])
+            else:
+                self._turn_for(tenant, entry, put, now)
+        except Defect:  # somebody else may have turned it in between
+            self._refuse_standing(flag, tenant, to_on=to_on)
+            raise
         return Switch(flag, tenant, to_on, now, actor, reason)
 
     def _turn_for(self, tenant: Tenant, entry: Entry, put: Step, now: datetime) -> None:
         with self._database.writing((tenant,), skip_locked=False) as session:
             found = records_of(session.records)
             if not found:
-                raise NotFound(
-                    f"there is no tenant {tenant.cloud_id}", "see `firstry tenants list`"
-                )
+                raise _unknown(tenant)
             after, sealed = ledgered(found[0], [entry])
             facts, ends = steps_of([(found[0], Change(None, after, sealed))])
             session.write([*facts, *ends, put])
             session.move_clock(now)
             session.commit()
 
-    def _stands(self, flag: Flag, tenant: Tenant | None) -> bool:
+    def _refuse_standing(self, flag: Flag, tenant: Tenant | None, *, to_on: bool) -> None:
+        if tenant is not None and not self._database.read(
+            (tenant,), _IS_TENANT, {"cloud_id": tenant.cloud_id}
+        ):
+            raise _unknown(tenant)
         mine = (s for s in self.switches() if (s.flag, s.tenant) == (flag, tenant))
-        return next((switch.is_on for switch in mine), True)
+        if next((switch.is_on for switch in mine), True) is to_on:
+            whose = f"for tenant {tenant.cloud_id}" if tenant else "for everybody"
+            raise Conflict(
+                f"{flag} is {'on' if to_on else 'off'} {whose} already",
+                "there is nothing to do: `firstry flags list` shows what is off",
+            )
+
+
+def _unknown(tenant: Tenant) -> NotFound:
+    return NotFound(f"there is no tenant {tenant.cloud_id}", "see `firstry tenants list`")
 
 
 def _switch_from(row: Row) -> Switch:

@@ -1,27 +1,31 @@
 """The book of bulk jobs over SQL.
 
-Why a target is acted on once: all of them are written with the job, each is settled
-by an update that finds it unsettled, and one runner at a time holds the job. The
-ledger entries of the acts name the job, so a runner that takes over sees what the
-one before it did and could not note any more.
+Why a target is acted on once: all of them are written with the job, and each is settled
+by an update that finds it unsettled, in the transaction of the act itself
+(`Change.done`). So a runner that takes over finds all that was done noted, and one that
+has lost its job without knowing it cannot act. That one runner at a time holds the job
+only spares work.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from firstry.domain.canonical import Json
 from firstry.domain.errors import Defect, NotFound
 from firstry.domain.instant import from_milliseconds, to_milliseconds
-from firstry.domain.job import BulkAct, Job, JobState, Target, TargetError
+from firstry.domain.job import BulkAct, Job, JobPlace, JobState, Target, TargetError
 from firstry.domain.ledger import Actor, Entry
 from firstry.domain.policy import Trigger
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import PAGE_LIMIT
 from firstry.stores.sql import job_statement as statement
+from firstry.stores.sql.row import target_values
 from firstry.stores.sql.service_ledger import ServiceLedger
 from firstry.stores.sql.session import Database, Row, Step, Values
 
 BULK_ORDERED = "BULK_ORDERED"
+_LAST = JobPlace(datetime(9999, 12, 31, tzinfo=UTC), "")
+"""A place that no job has: all stand before it."""
 
 
 class SqlJobs:
@@ -62,6 +66,15 @@ class SqlJobs:
         found = self._rows(statement.READ_BY_KEY, {"key": key})
         return _job_from(found[0]) if found else None
 
+    def jobs(self, before: JobPlace | None, limit: int) -> Sequence[Job]:
+        place = before or _LAST
+        values = {
+            "created_at": to_milliseconds(place.created_at),
+            "job_id": place.job_id,
+            "limit": min(limit, PAGE_LIMIT),
+        }
+        return [_job_from(row) for row in self._rows(statement.RECENT, values)]
+
     def errors(self, job_id: str, limit: int) -> Sequence[TargetError]:
         values = {"job_id": job_id, "limit": min(limit, PAGE_LIMIT)}
         return [
@@ -100,13 +113,8 @@ class SqlJobs:
         return [_target_from(row) for row in self._rows(statement.LEFT, values)]
 
     def settle(self, job_id: str, done: Sequence[Target], errors: Sequence[TargetError]) -> None:
-        blank = {"outcome": "done", "code": None, "message": None}
-        values = [_named(job_id, each) | blank for each in done]
-        values += [
-            _named(job_id, each.target)
-            | {"outcome": "failed", "code": each.code, "message": each.message}
-            for each in errors
-        ]
+        values = [target_values(job_id, each) for each in done]
+        values += [target_values(job_id, each.target, each) for each in errors]
         self._write([Step(statement.SETTLE, values)])
 
     def finish(self, job_id: str, now: datetime) -> Job:
@@ -165,7 +173,7 @@ def _job_from(row: Row) -> Job:
         total=row["total"],
         created_at=from_milliseconds(row["created_at"]),
         state=state,
-        done=row["done"],
+        done=row["total"] - row["failed"] - row["unsettled"],
         failed=row["failed"],
         ended_at=from_milliseconds(ended_at) if ended_at else None,
         key=row["request_key"],

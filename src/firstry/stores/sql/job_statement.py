@@ -2,10 +2,11 @@
 
 _COUNTS = """
        (SELECT count(*) FROM bulk_target g
-        WHERE g.job_id = j.job_id AND g.outcome = 'done') AS done,
+        WHERE g.job_id = j.job_id AND g.outcome IS NULL) AS unsettled,
        (SELECT count(*) FROM bulk_target g
         WHERE g.job_id = j.job_id AND g.outcome = 'failed') AS failed
 """
+"""What is done is the rest: counting it would look at every target."""
 _JOB = (
     """
 SELECT j.job_id, j.act, j.filter, j.reason, j.actor, j.request_key, j.total, j.created_at,
@@ -15,6 +16,11 @@ SELECT j.job_id, j.act, j.filter, j.reason, j.actor, j.request_key, j.total, j.c
     + "FROM bulk_job j "
 )
 READ_JOB = _JOB + "WHERE j.job_id = :job_id"
+RECENT = (
+    _JOB
+    + "WHERE (j.created_at, j.job_id) < (:created_at, :job_id) "
+    + "ORDER BY j.created_at DESC, j.job_id DESC LIMIT :limit"
+)
 READ_BY_KEY = _JOB + "WHERE j.request_key = :key"
 READ_HELD = (
     _JOB

@@ -7,6 +7,7 @@ from typing import Any
 
 from firstry.domain.due import DueQuery
 from firstry.domain.instant import from_milliseconds, to_milliseconds
+from firstry.domain.job import Target, TargetError
 from firstry.domain.ledger import SealedEntry
 from firstry.domain.milestone import Milestone
 from firstry.domain.policy import MANUAL, Trigger
@@ -182,6 +183,18 @@ def entry_values(tenant: Tenant, sealed: SealedEntry) -> Bound:
         said.get("actor"),
         said.get("detail", {}).get("trigger"),
     )
+
+
+def target_values(job_id: str, target: Target, error: TargetError | None = None) -> Values:
+    """Return the bindings that settle a job's target: as failed by `error`, else as done."""
+    return {
+        "job_id": job_id,
+        "tenant_id": target.tenant.cloud_id,
+        "trigger_name": target.trigger or "",
+        "outcome": "done" if error is None else "failed",
+        "code": None if error is None else error.code,
+        "message": None if error is None else error.message,
+    }
 
 
 def report_head_from(row: Row) -> ReportHead:

@@ -11,7 +11,7 @@ from typing import Any
 from firstry.domain.milestone import Milestone, State
 from firstry.domain.record import Change, SealedToken, StoredReport, TenantRecord
 from firstry.domain.tenant import Tenant
-from firstry.stores.sql import erase_statement, row, statement
+from firstry.stores.sql import erase_statement, job_statement, row, statement
 from firstry.stores.sql.session import Step
 
 Written = tuple[TenantRecord | None, Change[Any]]
@@ -45,6 +45,7 @@ class _Batch:
     markers: list[row.Bound] = field(default_factory=list)
     milestones: list[row.Bound] = field(default_factory=list)
     erasures: list[row.Values] = field(default_factory=list)
+    done: list[row.Values] = field(default_factory=list)
 
     def facts(self) -> list[Step]:
         """Return the steps that no other row depends on being there first."""
@@ -57,6 +58,7 @@ class _Batch:
             (statement.INSERT_ENTRY, self.entries, True),
             (statement.INSERT_MILESTONE, self.new_milestones, True),
             (statement.INSERT_REPORT, self.reports, True),
+            (job_statement.SETTLE, self.done, True),
         )
 
     def ends(self) -> list[Step]:
@@ -75,6 +77,8 @@ class _Batch:
         self._add_tenant(before, after)
         self._add_token(before, after, change.token)
         self.entries += [row.entry_values(after.tenant, each) for each in change.entries]
+        if change.done is not None:
+            self.done.append(row.target_values(change.done.job_id, change.done.target))
         if change.report is not None:
             self.reports.append(row.report_values(change.report))
         if after.erasure is not None and is_erasing(before, after):
