@@ -1,8 +1,11 @@
 """Many at once: one wins, the others are told, and no count is lost (contract G)."""
 
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 from typing import TypeVar
 
 import pytest
@@ -37,21 +40,47 @@ from support.domain import (
 from support.invariants import breaches_of, snapshot
 
 THREADS = 16
+READERS = 8
+"""As many as a SQLite file has connections: nobody has to wait for one."""
+READS = 50
 
 
 T = TypeVar("T")
 
 
-def at_once(work: Callable[[int], T]) -> list[T]:
+def at_once(work: Callable[[int], T], threads: int = THREADS) -> list[T]:
     """Return what `work` answers to each of many threads that begin at one moment."""
-    gate = threading.Barrier(THREADS)
+    gate = threading.Barrier(threads)
 
     def begin(number: int) -> T:
         gate.wait(10)
         return work(number)
 
-    with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(begin, range(THREADS)))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(begin, range(threads)))
+
+
+def give_way(frame: FrameType, event: str, argument: object) -> None:
+    """Let another thread run at each call of a Python function, where one may lose its turn."""
+    time.sleep(0)
+
+
+def test_many_that_read_and_write_at_once_are_all_answered(store: Store) -> None:
+    """I12: who gives a connection back stands in nobody's way, before a commit or after it."""
+    install(store)
+    before = known(store)
+
+    def visit(number: int) -> None:
+        sys.settrace(give_way)
+        if number % 2:
+            install(store, tenant(number))
+        for _ in range(READS):
+            assert store.read(TENANT) == before
+            store.read_many((TENANT,))
+
+    at_once(visit, READERS)
+    found = [each.tenant for each in store.tenants(None, READERS)]
+    assert found == [TENANT, *(tenant(number) for number in range(1, READERS, 2))]
 
 
 def test_of_many_that_claim_one_tenant_one_wins(store: Store) -> None:

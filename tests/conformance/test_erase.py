@@ -14,7 +14,7 @@ from firstry.domain.ledger import OPERATOR, first_break
 from firstry.domain.milestone import State
 from firstry.domain.outcome import Failed
 from firstry.domain.policy import MANUAL
-from firstry.domain.record import Order, TenantRecord
+from firstry.domain.record import Order, StoredReport, TenantRecord
 from firstry.domain.settle import Fenced
 from firstry.domain.tenant import Tenant
 from firstry.lifecycle.erase import AtStake, Erased, at_stake, erase
@@ -195,8 +195,8 @@ def test_what_was_done_stays_done_after_a_reinstallation(store: Store, eraser: E
     ]
 
 
-def _key(report: object) -> tuple[str, int]:
-    return report.trigger, report.revision  # type: ignore[attr-defined]
+def _key(report: StoredReport) -> tuple[str, int]:
+    return report.trigger, report.revision
 
 
 def test_it_can_be_erased_again_after_it_came_back(store: Store, eraser: Eraser) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -151,12 +152,12 @@ def test_a_marker_ends_what_is_open_here(store: Store) -> None:
 Fault = Callable[[TenantRecord], Change[None]]
 
 
-def fresh(**fields: object) -> Fault:
+def fresh(**fields: Any) -> Fault:
     """Return the fault that adds a second revision of AUTO_12H with these fields."""
 
     def fault(record: TenantRecord) -> Change[None]:
         blank = Milestone(AUTO_12H, 2, State.COMPLETED, at(0), at(12), None, at(12))
-        return Change(None, record.with_milestone(replace(blank, **fields)))  # type: ignore[arg-type]
+        return Change(None, record.with_milestone(replace(blank, **fields)))
 
     return fault
 

@@ -5,20 +5,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from firstry.domain.access import ApiToken, Role, actor_named
 from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet, Reason
-from firstry.domain.errors import Conflict, NotFound
+from firstry.domain.errors import Conflict, Defect, NotFound
 from firstry.domain.flag import GENERATION, MANUAL_REPORTS, Flag, of_trigger
 from firstry.domain.instant import parse_instant
-from firstry.domain.job import BulkAct, Job, JobState, Target, TargetError
+from firstry.domain.job import BulkAct, Job, JobState, JobTarget, Target, TargetError
 from firstry.domain.ledger import OPERATOR, Actor, Entry, Head, SealedEntry, first_break, seal
+from firstry.domain.record import Decide, Order
 from firstry.domain.service_ledger import service_genesis
 from firstry.domain.tenant import Tenant
 from firstry.lifecycle.manual import request_report
+from firstry.lifecycle.pause import switching
 from firstry.stores.sql.access import SqlTokens
 from firstry.stores.sql.flag import SqlFlags
 from firstry.stores.sql.job import SqlJobs
@@ -189,6 +192,42 @@ def test_a_job_goes_from_queued_to_done(store: SqlStore) -> None:
     assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 2, 1)
     assert ended.ended_at == at(3)
     assert jobs.take("a", at(4), at(5)) is None
+
+
+def test_an_act_and_its_note_in_the_job_are_one(store: SqlStore) -> None:
+    """A target that was settled before refuses the act, and all that goes along with it."""
+    jobs = SqlJobs(store.database)
+    jobs.add(_job(), TARGETS)
+
+    def acting(target: Target, minutes: int) -> Decide[Any]:
+        pause = Order("why", WHO, at(minutes=minutes), "j-1")
+        decide = switching(target.tenant, pause, to_pause=minutes == 1)
+        return lambda record: replace(decide(record), done=JobTarget("j-1", target))
+
+    store.transact(ONE, at(minutes=1), acting(TARGETS[0], 1))
+    assert list(jobs.left("j-1", 9)) == TARGETS[1:]
+    assert known(store, ONE).paused_at == at(minutes=1)
+    before = all_entries(store, ONE)
+    again = {ONE: acting(TARGETS[0], 2), TWO: acting(TARGETS[2], 1)}
+    with pytest.raises(Defect):
+        store.transact_many(at(minutes=2), again)
+    assert list(jobs.left("j-1", 9)) == TARGETS[1:]
+    assert all_entries(store, ONE) == before
+    assert known(store, ONE).paused_at == at(minutes=1)
+    assert known(store, TWO).paused_at is None
+
+
+def test_jobs_are_listed_the_newest_first(store: SqlStore) -> None:
+    """Page by page; of two that were ordered at one instant, too, none is left out."""
+    jobs = SqlJobs(store.database)
+    assert jobs.jobs(None, 9) == []
+    for name, minutes in (("j-2", 0), ("j-1", 0), ("j-3", 5), ("j-0", 9)):
+        jobs.add(_job(name, minutes=minutes), TARGETS)
+    jobs.settle("j-3", TARGETS[:1], [TargetError(TARGETS[1], "CONFLICT", "no")])
+    first = jobs.jobs(None, 3)
+    assert [job.job_id for job in first] == ["j-0", "j-3", "j-2"]
+    assert (first[1].done, first[1].failed, first[1].total) == (1, 1, 3)
+    assert [job.job_id for job in jobs.jobs(first[-1].place, 3)] == ["j-1"]
 
 
 def test_one_runner_at_a_time_holds_a_job(store: SqlStore) -> None:

@@ -7,6 +7,7 @@ for one thing. It is refused, and nothing of it is written.
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,17 +50,17 @@ def milestone(record: TenantRecord, trigger: Trigger) -> Milestone:
     return found
 
 
-def changed(trigger: Trigger, **fields: object) -> Fault:
+def changed(trigger: Trigger, **fields: Any) -> Fault:
     """Return the fault that gives one milestone other fields."""
 
     def fault(record: TenantRecord) -> Change[None]:
-        other = replace(milestone(record, trigger), **fields)  # type: ignore[arg-type]
+        other = replace(milestone(record, trigger), **fields)
         return Change(None, record.with_milestone(other))
 
     return fault
 
 
-def armed(**fields: object) -> Fault:
+def armed(**fields: Any) -> Fault:
     """Return the fault that adds a milestone with other fields than a fresh one has."""
 
     def fault(record: TenantRecord) -> Change[None]:
@@ -72,12 +73,12 @@ def armed(**fields: object) -> Fault:
             window_end_at=None,
             next_due=at(24),
         )
-        return Change(None, record.with_milestone(replace(fresh, **fields)))  # type: ignore[arg-type]
+        return Change(None, record.with_milestone(replace(fresh, **fields)))
 
     return fault
 
 
-def completing(**fields: object) -> Fault:
+def completing(**fields: Any) -> Fault:
     """Return the fault that completes AUTO_24H with a report that has other fields."""
 
     def fault(record: TenantRecord) -> Change[None]:
@@ -101,7 +102,7 @@ def completing(**fields: object) -> Fault:
             completed_at=at(24),
             report_id="r-24",
         )
-        made = replace(report, **fields)  # type: ignore[arg-type]
+        made = replace(report, **fields)
         return Change(None, record.with_milestone(done), report=made)
 
     return fault
@@ -222,6 +223,21 @@ def test_only_what_is_claimed_is_completed(store: Store) -> None:
         with pytest.raises(Defect):
             store.transact(TENANT, at(24), _on_record(fault))
         assert everything(store) == before
+
+
+def test_a_report_is_of_what_is_claimed(store: Store) -> None:
+    """I2: a report alone, of a milestone that waits, would let its marker in afterwards."""
+    prepared(store)
+    free = changed(AUTO_24H, state=State.SCHEDULED, lease_until=None)
+    store.transact(TENANT, at(24), _on_record(free))
+    before = everything(store)
+
+    def report_alone(record: TenantRecord) -> Change[None]:
+        return replace(completing()(record), after=replace(record, last_tick_at=at(24)))
+
+    with pytest.raises(Defect):
+        store.transact(TENANT, at(24), _on_record(report_alone))
+    assert everything(store) == before
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,20 @@ from typing import Any
 
 import pytest
 
+from firstry.domain.errors import StoreUnavailable
+from firstry.domain.ledger import OPERATOR
+from firstry.domain.record import Order
+from firstry.lifecycle.erase import erase
+from firstry.lifecycle.pause import switching
 from firstry.scheduler.attempt import Parts
 from firstry.sim.jira import JiraSite
 from firstry.sim.platform_key import KeyRing
+from firstry.stores.sql.sqlite.connection import connect
+from firstry.stores.sql.sqlite.migration import upgrade
+from firstry.stores.sql.sqlite.store import SqliteStore
 from support.crash_disk import SmallDisk
 from support.crash_yard import raw_breaches
+from support.domain import TENANT, at, complete, install, known
 from support.service import World
 from support.wire import Answer, exchange
 
@@ -150,3 +159,34 @@ def test_a_full_disk_keeps_the_service_alive_and_answering(world: World, disk: S
     assert (alive.status, json.loads(alive.body)) == (200, {"status": "ok"})
     disk.fill_after(None)
     assert world.told(site, "GENERATED")["attempt_count"] == 1
+
+
+def test_an_erasure_on_a_full_disk_is_refused_or_done(tmp_path: Path, disk: SmallDisk) -> None:
+    """Also where only the log cannot be emptied any more: what was erased stands, and is told."""
+    writes, ends = 0, []
+    ordered = Order("case 4711", OPERATOR, at(13))
+    while True:
+        path = tmp_path / f"{writes}.db"
+        upgrade(path)
+        store = SqliteStore(path)
+        install(store)
+        complete(store, at(12))
+        store.transact(TENANT, at(13), switching(TENANT, ordered, to_pause=True))
+        beside = connect(path)
+        beside.execute(NOTHING)
+        disk.fill_after(writes)
+        try:
+            is_told = not erase(store, TENANT, ordered).is_repeat
+        except StoreUnavailable:
+            is_told = False
+        is_through = not disk.refused
+        disk.fill_after(None)
+        assert (known(store).erasure is not None) is is_told
+        store.close()
+        beside.close(True)
+        if is_through:
+            break
+        ends.append(is_told)
+        writes += 1
+    assert ends == sorted(ends)
+    assert set(ends) == {False, True}

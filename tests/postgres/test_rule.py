@@ -100,6 +100,10 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         ENTRY.format("site-00099", 1),
         SAID.format(3),
     ),
+    "a ledger head is its last entry": (
+        "UPDATE service_head SET sequence = 2",
+        "DELETE FROM service_head",
+    ),
     "a milestone is never deleted": (
         f"DELETE FROM milestone WHERE {WAITING}",
         "TRUNCATE milestone CASCADE",

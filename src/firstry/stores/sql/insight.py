@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from firstry.domain.filter import Filter
 from firstry.domain.instant import from_milliseconds, iso, parse_instant, to_milliseconds
 from firstry.domain.job import Target
-from firstry.domain.ledger import IMPORT, PLATFORM, SCHEDULER, Head
+from firstry.domain.ledger import IMPORT, PLATFORM, SCHEDULER
 from firstry.domain.phase import Phase, Scene
 from firstry.domain.policy import MANUAL, Policy, Trigger
 from firstry.domain.record import TenantRecord
-from firstry.domain.service_ledger import service_genesis
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.insight import Count, Failures, Line, LineQuery, Place, Rate, Tally
 from firstry.ports.store import PAGE_LIMIT
@@ -151,10 +150,6 @@ class SqlInsight:
     def last_tick_at(self) -> datetime | None:
         found = self._rows(statement.LAST_TICK, {})[0]["last_tick_at"]
         return from_milliseconds(found) if found is not None else None
-
-    def service_head(self) -> Head:
-        found = self._database.read((), statement.SERVICE_HEAD, {})
-        return Head(found[0]["sequence"], found[0]["hash"]) if found else service_genesis()
 
     def _ended(self, triggers: Sequence[str]) -> list[Tally]:
         """Count the finished milestones, without those that a later revision took over from.

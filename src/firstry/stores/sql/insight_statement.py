@@ -206,4 +206,3 @@ SELECT min(next_due) AS next_due FROM milestone
 WHERE state IN ('scheduled', 'claimed') AND next_due > :now
 """
 LAST_TICK = "SELECT max(last_tick_at) AS last_tick_at FROM tenant"
-SERVICE_HEAD = "SELECT sequence, hash FROM service_ledger ORDER BY sequence DESC LIMIT 1"

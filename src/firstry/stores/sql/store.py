@@ -36,7 +36,7 @@ class SqlStore:
     def read_many(
         self, tenants: Sequence[Tenant], *, at_once: bool = False
     ) -> Mapping[Tenant, TenantRecord]:
-        found = self.database.read_tenants(tenants, at_once=at_once)
+        found = _twice(lambda: self.database.read_tenants(tenants, at_once=at_once))
         return {record.tenant: record for record in records_of(found)}
 
     def transact(self, tenant: Tenant, now: datetime, decide: Decide[T]) -> T:

@@ -37,7 +37,7 @@ BEGIN
             current_schema());
         REVOKE UPDATE ON report, marker, ledger, service_ledger, signing_key FROM firstry_app;
         REVOKE INSERT, UPDATE ON schema_migration FROM firstry_app;
-        REVOKE INSERT ON store_clock FROM firstry_app;
+        REVOKE INSERT ON store_clock, service_head FROM firstry_app;
         REVOKE UPDATE ON tenant FROM firstry_app; -- all but the tombstone
         GRANT UPDATE (installed_at, source, installation_id, app_version, reinstalled_at,
             paused_at, uninstalled_at, last_tick_at, head_sequence, head_hash)

@@ -48,6 +48,9 @@ def connect(path: Path, *, create: bool = False) -> apsw.Connection:
         connection.pragma("foreign_keys", True)
         connection.pragma("trusted_schema", False)
         connection.pragma("secure_delete", True)  # what is erased is overwritten, too
+        # What one statement may have to undo is kept in memory, else in a file outside of ours,
+        # which cost as much as the statement.
+        connection.pragma("temp_store", "memory")
         for name, (function, arguments) in _FUNCTIONS.items():
             connection.create_scalar_function(name, function, arguments)
     return connection
@@ -118,7 +121,7 @@ class Pool:
         self._slots = threading.Semaphore(CONNECTIONS)
         self._lock = threading.Lock()
         self._idle: list[_Pooled] = []
-        self._lent: list[_Pooled] = []
+        self._lent = 0
         self._store_id: str | None = None
         self._logged: tuple[_Identity, _Identity | None] | None = None
 
@@ -129,14 +132,14 @@ class Pool:
             raise StoreUnavailable("all database connections are in use")
         try:
             pooled = self._take()
-            self._lent.append(pooled)
+            self._count_lent(1)
             try:
                 yield pooled.connection
             except BaseException:
                 pooled.connection.close(True)
                 raise
             finally:
-                self._lent.remove(pooled)
+                self._count_lent(-1)
             with self._lock:
                 self._idle.append(pooled)
         finally:
@@ -156,7 +159,7 @@ class Pool:
                 pooled = self._idle.pop() if self._idle else None
             if pooled is None:
                 raise MustWait
-            self._lent.append(pooled)
+            self._count_lent(1)
             try:
                 if pooled.identity != identity:
                     raise MustWait
@@ -169,7 +172,7 @@ class Pool:
                     raise MustWait from error
                 raise
             finally:
-                self._lent.remove(pooled)
+                self._count_lent(-1)
             with self._lock:
                 self._idle.append(pooled)
         finally:
@@ -178,7 +181,7 @@ class Pool:
     def use(self) -> PoolUse:
         """Return how many connections are lent, and how many there are."""
         with self._lock:
-            in_use, idle = len(self._lent), len(self._idle)
+            in_use, idle = self._lent, len(self._idle)
         return PoolUse(in_use, in_use + idle, CONNECTIONS)
 
     def close(self) -> None:
@@ -186,6 +189,10 @@ class Pool:
         with self._lock:
             while self._idle:
                 self._idle.pop().connection.close()
+
+    def _count_lent(self, change: int) -> None:
+        with self._lock:
+            self._lent += change
 
     def _take(self) -> _Pooled:
         identity = self._identity()

@@ -85,8 +85,17 @@ class SqliteDatabase:
         return True
 
     def scrub(self) -> None:
-        """Empty the write-ahead log; while somebody reads from it, a later write does that."""
-        with self._pool.connection() as connection, suppress(apsw.BusyError):
+        """Empty the write-ahead log. If that cannot be done now, a later write does it.
+
+        Somebody may read from it, or the disk may be full. What was erased is committed,
+        so nobody is told that it failed.
+        """
+        with (
+            suppress(StoreUnavailable),
+            self._pool.connection() as connection,
+            mapped_errors(),
+            suppress(apsw.BusyError),
+        ):
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def check(self) -> None:

@@ -1,0 +1,2 @@
+-- A report is of a claimed milestone: `report_needs_its_claim` has asked so since the first
+-- step. This step brings that rule to SQLite, and changes nothing here.
