@@ -31,7 +31,7 @@ from firstry.domain.record import (
     ledgered,
 )
 from firstry.domain.report.generate import generate
-from firstry.domain.settle import settle
+from firstry.domain.settle import Fenced, Settled, settle
 from firstry.domain.tenant import Tenant
 from firstry.lifecycle.pause import switching
 from firstry.lifecycle.reset import resetting
@@ -171,8 +171,8 @@ def _claiming(at: datetime, policy: Policy) -> Decide[Claim | Quiet]:
     return lambda record: claim(_back(record), at, policy)
 
 
-def _settling(held: Claim, outcome: Outcome, at: datetime) -> Decide[object]:
-    return lambda record: settle(record, held, outcome, at, POLICY)  # type: ignore[return-value]
+def _settling(held: Claim, outcome: Outcome, at: datetime) -> Decide[Settled | Fenced]:
+    return lambda record: settle(record, held, outcome, at, POLICY)
 
 
 def _back(record: TenantRecord | None) -> TenantRecord | None:

@@ -31,6 +31,7 @@ def parts(minutes: float) -> tuple[Stage, ...]:
             60 * MINUTE,
         ),
         Stage("interleaving", _python("tests/interleave.py"), 60 * MINUTE),
+        Stage("mutation", _python("tests/mutate.py"), 60 * MINUTE),
         _tests("network", "NETWORK_EVERY=1", 60 * MINUTE),
         _tests("restart", "RESTART_ROUNDS=40", 30 * MINUTE),
         Stage("postgres", _load("postgres", minutes), load_cap),

@@ -1,6 +1,7 @@
 """From a failure to the retry of all that failed alike, in a real browser."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from firstry.domain.access import Role
 from firstry.domain.filter import EVERYBODY
+from firstry.domain.filter_text import parse_filter
 from firstry.domain.job import BulkAct, Job
 from firstry.domain.ledger import OPERATOR
 from firstry.domain.phase import scene_at
@@ -187,3 +189,43 @@ def test_pausing_and_resuming_many(
         found.open("/console/bulk?act=reset&filter=state%3Dmissed")
         expect(page.locator("#preview")).to_have_text("Reset 1 milestone")
         found.is_quiet()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW)]
+)
+def test_jobs_are_listed_and_found_by_keys(
+    browser: Browser, world: World, fleet: Fleet, person: Operator, theme: Theme, width: int
+) -> None:
+    """The newest first, more than a page of them, one of them under way; by keys to its page."""
+    ordered = [_ordered(world, number) for number in range(30)]
+    with opened(browser, world, "/console/bulk", person=person, theme=theme, width=width) as found:
+        page = found.page
+        rows = page.locator("table [data-row]")
+        expect(rows).to_have_count(25)
+        expect(rows.first).to_contain_text(ordered[-1].job_id)
+        expect(rows.first).to_contain_text("state=backoff")
+        expect(rows.first).to_contain_text("Retry 6")
+        found.judge()
+        found.fits(width)
+        page.get_by_role("link", name="Next page").click()
+        expect(rows).to_have_count(5)
+        expect(rows.last).to_contain_text(ordered[0].job_id)
+        found.judge()
+        page.get_by_role("link", name="First page").click()
+        expect(rows).to_have_count(25)
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/console/bulk/{ordered[-1].job_id}")
+        expect(page.locator("progress")).to_be_visible()
+        found.is_quiet()
+
+
+def _ordered(world: World, number: int) -> Job:
+    parts, now = world.operators.bulk, world.now() + timedelta(seconds=number)
+    wanted, scene = parse_filter("state=backoff"), scene_at(world.now(), world.policy)
+    job = Job(
+        f"j-{number:02}", BulkAct.RETRY, "state=backoff", WHY, OPERATOR, FAILING, created_at=now
+    )
+    return parts.jobs.add(job, bulk.targets_of(parts, BulkAct.RETRY, wanted, scene))

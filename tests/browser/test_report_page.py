@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -24,7 +24,7 @@ REPORTS = {
     "smallest": smallest(),
     "forecast": forecast_report(),
 }
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PICTURE = stages.ROOT / "docs" / "images" / "report.png"
 PICTURE_SIZE = (1280, 960)
 
@@ -129,7 +129,7 @@ def test_screenshots(opened: Opened, screens: Path, request: pytest.FixtureReque
 def test_the_themes_differ_and_the_reader_chooses(browser: Browser, folder: Path) -> None:
     seen = []
     for theme in THEMES:
-        page = browser.new_page(color_scheme=theme)  # type: ignore[arg-type]
+        page = browser.new_page(color_scheme=theme)
         page.goto((folder / "real.html").as_uri())
         seen.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         page.close()

@@ -70,7 +70,7 @@ def test_a_harmed_file_is_told_and_nothing_completed_is_lost(
 
 def test_a_file_that_may_no_longer_be_written_is_told(tmp_path: Path, keys: KeyRing) -> None:
     with Yard(tmp_path, keys) as yard:
-        serving, site = yard.serve(is_bound=True), yard.site()
+        serving, site = yard.serve(is_bound=True), yard.new_site()
         assert yard.install(serving, site) is not None
         yard.advance_to_due()
         yard.database.path.chmod(0o444)
@@ -97,7 +97,7 @@ def test_a_quota_that_is_used_up_spends_an_attempt_at_most(
 ) -> None:
     """The kernel refuses the write here, also the one with which the log is closed."""
     with Yard(tmp_path, keys) as yard:
-        serving, site = yard.serve(), yard.site()
+        serving, site = yard.serve(), yard.new_site()
         assert yard.install(serving, site) is not None
         with yard.database.connected() as beside:  # keeps the log from being written back
             beside.execute("SELECT count(*) FROM tenant")
@@ -124,7 +124,7 @@ def test_a_log_that_cannot_be_written_stops_no_report(tmp_path: Path, keys: KeyR
             port = free.getsockname()[1]
         yard.environ["FIRSTRY_PORT"] = str(port)
         serving = yard.serve(errors="/dev/full", port=port)
-        site = yard.site()
+        site = yard.new_site()
         assert yard.install(serving, site) is not None
         recovers(yard, serving, site)
 

@@ -53,7 +53,7 @@ def paused(yard: Yard) -> JiraSite:
     """Return a paused site with a report, on a database in which erasing is allowed."""
     if isinstance(yard.database, PostgresRows):
         yard.environ["FIRSTRY_ERASE_DATABASE_URL"] = yard.database.place.eraser_url
-    site, serving = yard.site(), yard.serve()
+    site, serving = yard.new_site(), yard.serve()
     yard.install(serving, site)
     yard.clock.advance(timedelta(hours=12))
     answer = yard.tick(serving, site)

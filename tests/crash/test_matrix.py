@@ -116,7 +116,7 @@ def test_a_killed_installation_is_recorded_whole_or_not_at_all(
     case: Case, kind: str, nth: int, tmp_path: Path, keys: KeyRing
 ) -> None:
     with Yard(tmp_path, keys, kind) as yard:
-        sites = [yard.site(f"site{number}") for number in range(nth)]
+        sites = [yard.new_site(f"site{number}") for number in range(nth)]
         serving = yard.serve(case.place, nth)
         answers = [yard.install(serving, site) for site in sites]
         assert [answer is None for answer in answers] == [site is sites[-1] for site in sites]
@@ -177,7 +177,7 @@ def test_names_places_and_cases_are_one_set() -> None:
 
 def installed(yard: Yard, name: str = "acme") -> JiraSite:
     """Return a site whose installation is recorded, with no service running."""
-    site, serving = yard.site(name), yard.serve()
+    site, serving = yard.new_site(name), yard.serve()
     answer = yard.install(serving, site)
     assert answer is not None
     assert answer.status == 200
@@ -196,7 +196,7 @@ def waiting_for_the_worker(folder: Path, keys: KeyRing, kind: str) -> Yard:
 def due_now(yard: Yard, names: Sequence[str]) -> list[JiraSite]:
     """Return sites with a trigger that became due a moment ago, and a token that lives."""
     serving = yard.serve()
-    sites = [yard.site(name) for name in names]
+    sites = [yard.new_site(name) for name in names]
     for site in sites:
         yard.install(serving, site)
     yard.clock.advance(timedelta(hours=11, minutes=59, seconds=50))

@@ -9,19 +9,15 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 from firstry.domain.instant import iso
-from firstry.sim.jira import JiraSite, new_site
-from firstry.sim.platform import Platform
+from firstry.sim.jira import JiraSite
 from firstry.sim.platform_event import installed_event, upgraded_event
 from firstry.sim.platform_key import KeyRing
-from firstry.sim.server import SimulatorServer
 from firstry.stores.sql.postgres.store import PostgresStore
 from firstry.wiring.policy import policy_of
 from support.call import INSTALL, TICK, UNINSTALL, UPGRADE, Door, Endpoint
@@ -30,13 +26,14 @@ from support.invariants import breaches_of, snapshot
 from support.postgres_service import ServiceDatabase
 from support.process import Serving
 from support.service import environment_of
+from support.simulated_forge import SimulatedForge
 from support.wire import Answer, exchange
 
 ROUTES = (TICK, INSTALL, UPGRADE, UNINSTALL)
 CODE = "SCHEDULER_ERROR"
 
 
-class Deployment:
+class Deployment(SimulatedForge):
     """A database of firstry's, a platform with its sites, and the processes a test starts.
 
     `settings` are environment variables without their prefix.
@@ -46,26 +43,9 @@ class Deployment:
         self, folder: Path, keys: KeyRing, database: ServiceDatabase, **settings: str
     ) -> None:
         self.folder, self.database = folder, database
-        self._rng = Random(29)
-        self.platform = Platform(self._rng, keys)
-        self.simulator = SimulatorServer(self.platform, clock=now)
+        super().__init__(29, keys, now)
         url = {"DATABASE_URL": database.url}
         self.environ = environment_of(self.simulator, folder / "none.db", url | settings)
-        self._serving: list[Serving] = []
-
-    def __enter__(self) -> Self:
-        self.simulator.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for serving in self._serving:
-            serving.end()
-        self.simulator.stop()
 
     def serve(
         self,
@@ -76,7 +56,7 @@ class Deployment:
         """Start a process; by default one that works only when it is called."""
         everything = self.environ | dict(environ or {})
         serving = Serving(self.folder, everything, "--role", role, program=program)
-        self._serving.append(serving)
+        self.at_end.callback(serving.end)
         return serving
 
     def command(self, *words: str, **changes: str) -> Ran:
@@ -86,12 +66,6 @@ class Deployment:
     def program(self, *words: str, **changes: str) -> Ran:
         """Run the installed program, as a process of its own, likewise."""
         return shell(self.folder, self.environ | changes, *words)
-
-    def new_site(self, name: str = "acme") -> JiraSite:
-        """Return a new site that is served, not yet installed."""
-        site = new_site(self.platform, self._rng, name)
-        self.simulator.add(site)
-        return site
 
     def due_site(self, name: str = "acme", hours: float = 13) -> JiraSite:
         """Return a site on which the app was installed so long ago that a report is due."""

@@ -32,6 +32,7 @@ from support.postgres_service import ServiceDatabase, new_service_database
 
 A, B, C = TENANT.cloud_id, tenant(1).cloud_id, tenant(2).cloud_id
 WITHOUT_TENANT = {"schema_migration", "store_clock", "signing_key", "service_ledger"} | {
+    "service_head",
     "api_token",
     "flag",
     "bulk_job",

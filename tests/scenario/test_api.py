@@ -1,5 +1,6 @@
 """The operators' API over real HTTP: what it shows, what it does, how it refuses."""
 
+import base64
 import json
 from datetime import timedelta
 from urllib.parse import quote
@@ -8,6 +9,7 @@ import pytest
 
 from firstry.domain.access import Role
 from firstry.domain.instant import iso
+from firstry.insight.cursor import make_cursor
 from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
 from support.operator_call import Operator, nobody, operator, refused
@@ -132,6 +134,20 @@ def test_a_cursor_of_another_list_is_refused(world: World, ops: Operator) -> Non
     cursor = ops.got("/tenants?limit=1")["next"].partition("cursor=")[2]
     refused(ops.get(f"/ledger?cursor={cursor}"), 400, "CURSOR_INVALID")
     refused(ops.get(f"/tenants?filter=paused=no&cursor={cursor}"), 400, "CURSOR_INVALID")
+
+
+@pytest.mark.parametrize("sequence", [-1, 2**53 + 1, 2**63, 2**200])
+def test_a_cursor_with_a_number_beyond_all_stores_is_refused(
+    world: World, ops: Operator, sequence: int
+) -> None:
+    world.installed()
+    given = ops.got("/ledger?limit=1")["next"].partition("cursor=")[2]
+    question, *key, _ = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+    made = make_cursor(question, [*key, sequence])
+    refused(ops.get(f"/ledger?cursor={made}"), 400, "CURSOR_INVALID")
+    assert world.command("ledger", "list", "--after", made, "--json").error["code"] == (
+        "CURSOR_INVALID"
+    )
 
 
 def test_a_report_is_listed_shown_and_exported(world: World, ops: Operator) -> None:

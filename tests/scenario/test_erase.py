@@ -11,6 +11,7 @@ from firstry.sim.jira import JiraSite
 from firstry.sim.jira_fault import Fault, FaultKind
 from firstry.sim.platform_key import KeyRing
 from support.call import UNINSTALL
+from support.console import signed_in
 from support.operator_call import operator, refused
 from support.service import StillClock, World
 
@@ -233,6 +234,15 @@ class TestApi:
         for name in ("json", "html", "pdf", "envelope"):
             answer = admin.get(f"/reports/{wanted}/export?format={name}")
             assert shown["digest"] in refused(answer, 410, "REPORT_ERASED")["detail"]
+        ada = signed_in(world, Role.VIEWER)
+        page = ada.page(f"/console/tenants/{site.cloud_id}")
+        assert "erased</span>" in page
+        assert shown["digest"] in page
+        assert f"/console/reports/{wanted}" not in page, "nothing leads to what is gone"
+        for name in ("json", "html", "pdf", "envelope"):
+            told = ada.page(f"/console/reports/{wanted}/{name}", 410)
+            assert "REPORT_ERASED" in told
+            assert shown["digest"] in told
         timeline = admin.got(f"/tenants/{site.cloud_id}")["timeline"]
         assert timeline[0]["sentence"] == f"erased: everything before it: {WHY[1]}"
         assert {moment["sentence"] for moment in timeline if moment["kind"] == "FAILED"} == {

@@ -102,6 +102,7 @@ def test_no_byte_of_the_word_can_be_changed(world: World, browser: Browser, page
         "http://127.0.0.1.elsewhere.example:{port}",
         "http://elsewhere.example@127.0.0.1:{port}",
         "file://127.0.0.1:{port}",
+        "http://[",
     ],
 )
 def test_another_origin_acts_for_nobody(

@@ -14,18 +14,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from firstry.domain.instant import from_milliseconds
 from firstry.domain.policy import Policy
 from firstry.ports.failpoint import Failpoint
-from firstry.sim.jira import JiraSite, new_site
-from firstry.sim.platform import APP_ID, Platform
+from firstry.sim.jira import JiraSite
+from firstry.sim.platform import APP_ID
 from firstry.sim.platform_event import installed_event
 from firstry.sim.platform_key import KeyRing
-from firstry.sim.server import SimulatorServer
 from firstry.sim.time import SimulatedClock
 from support.call import INSTALL, TICK, Door
 from support.command import bare_environment
@@ -34,6 +31,7 @@ from support.database import Database
 from support.invariants import breaches_of, snapshot
 from support.postgres_rows import database_in
 from support.service import SECRETS
+from support.simulated_forge import SimulatedForge
 from support.wire import Answer, exchange, until
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -66,7 +64,7 @@ class Serving:
     port: int
 
 
-class Yard:
+class Yard(SimulatedForge):
     """One database, one clock, one platform; the service comes and goes. A context manager."""
 
     def __init__(
@@ -81,11 +79,9 @@ class Yard:
         self.folder = folder
         self.clock = SimulatedClock(folder / "time")
         self.clock.advance(begin)
-        self._rng = Random(23)
-        self.platform = Platform(self._rng, keys)
-        self.simulator = SimulatorServer(self.platform, clock=self.clock.now)
+        super().__init__(23, keys, self.clock.now)
+        self.at_end.callback(self.clock.close)
         self.database = database_in(folder, kind)
-        self._started: list[BaseProcess] = []
         self.environ = bare_environment() | {
             "FIRSTRY_DATABASE_URL": self.database.url,
             "FIRSTRY_FORGE_JWKS_URL": self.simulator.jwks_url,
@@ -95,29 +91,6 @@ class Yard:
             "FIRSTRY_PORT": "0",
             **SECRETS,
         }
-
-    def __enter__(self) -> Self:
-        self.simulator.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for process in self._started:
-            process.kill()
-            process.join(END_SECONDS)
-            process.close()
-        self.simulator.stop()
-        self.clock.close()
-
-    def site(self, name: str = "acme") -> JiraSite:
-        """Return a new site that is served, not yet installed."""
-        site = new_site(self.platform, self._rng, name)
-        self.simulator.add(site)
-        return site
 
     def serve(
         self,
@@ -151,7 +124,7 @@ class Yard:
         order = Order(self.folder, self.environ, words, failpoint, hit, **limits)
         process = PROCESSES.Process(target=obey, args=(order,), daemon=True)
         process.start()
-        self._started.append(process)
+        self.at_end.callback(_end, process)
         return process
 
     def install(self, serving: Serving, site: JiraSite) -> Answer | None:
@@ -218,6 +191,12 @@ class Yard:
                     return int(json.loads(line)["port"])
             assert process.is_alive(), self.errors()
             waiting.more("the service to start")
+
+
+def _end(process: BaseProcess) -> None:
+    process.kill()
+    process.join(END_SECONDS)
+    process.close()
 
 
 def raw_breaches(database: Database) -> list[str]:

@@ -22,6 +22,13 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "service_ledger_has_no_gap": (
         "INSERT INTO service_ledger (sequence, body, hash) VALUES (3, x'7b7d', 'h')",
     ),
+    "service_head_is_an_entry": (
+        "UPDATE service_head SET sequence = 0",
+        "UPDATE service_head SET sequence = 2",
+        "UPDATE service_head SET hash = 'x'",
+        "UPDATE service_head SET sequence = 2, hash = 'h'",
+    ),
+    "service_head_stays": ("DELETE FROM service_head",),
     "api_token_keeps_what_it_is": (
         "UPDATE api_token SET role = 'admin' WHERE token_id = 't-1'",
         "UPDATE api_token SET digest = 'd3' WHERE token_id = 't-2'",
@@ -40,6 +47,9 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     ),
 }
 """By the trigger that refuses them."""
+
+MOVING = {"service_ledger_moves_its_head"}
+"""The triggers that refuse nothing: they write what follows from a row."""
 
 CONSTRAINTS = (
     """INSERT INTO api_token (token_id, digest, name, role, created_at)

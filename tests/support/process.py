@@ -7,21 +7,18 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from firstry.domain.instant import iso
-from firstry.sim.jira import JiraSite, new_site
-from firstry.sim.platform import Platform
+from firstry.sim.jira import JiraSite
 from firstry.sim.platform_event import installed_event
 from firstry.sim.platform_key import KeyRing
-from firstry.sim.server import SimulatorServer
 from firstry.sim.time import SimulatedClock
 from support.call import INSTALL, TICK, Door
 from support.command import PROGRAM, bare_environment, command
 from support.database import Database
 from support.service import environment_of, sound
+from support.simulated_forge import SimulatedForge
 from support.wire import Answer, exchange, until
 
 STARTS_WITHIN_SECONDS = 20.0
@@ -116,7 +113,7 @@ class Serving:
         self._has_started.set()
 
 
-class Fleet:
+class Fleet(SimulatedForge):
     """A platform with its sites, a clock in a file, and the processes that a test starts.
 
     The clock runs on from where it is set, in this process and in theirs.
@@ -128,42 +125,19 @@ class Fleet:
         """`database` is a SQLite file in the folder unless it is given."""
         self.folder = folder
         self.clock = SimulatedClock(folder / "clock")
-        self._rng = Random(23)
-        self.platform = Platform(self._rng, keys)
-        self.simulator = SimulatorServer(self.platform, clock=self.clock.now)
+        super().__init__(23, keys, self.clock.now)
+        self.at_end.callback(self.clock.close)
         self.path = folder / "firstry.db"
         self.database = database or Database(self.path)
         own = {"DATABASE_URL": self.database.url}
         self.environ = environment_of(self.simulator, self.path, own | settings)
-        self._serving: list[Serving] = []
-
-    def __enter__(self) -> Self:
-        self.simulator.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for serving in self._serving:
-            serving.end()
-        self.simulator.stop()
-        self.clock.close()
 
     def serve(self, role: str = "web", program: tuple[str, ...] = (str(PROGRAM),)) -> Serving:
         """Start a process; by default one that works only when it is called."""
         words = ("--dev", "--simulated-time", str(self.folder / "clock"), "--role", role)
         serving = Serving(self.folder, self.environ, *words, program=program)
-        self._serving.append(serving)
+        self.at_end.callback(serving.end)
         return serving
-
-    def new_site(self, name: str = "acme") -> JiraSite:
-        """Return a new site that is served, not yet installed."""
-        site = new_site(self.platform, self._rng, name)
-        self.simulator.add(site)
-        return site
 
     def record(self, site: JiraSite, installed_at: datetime) -> None:
         """Record an installation by the command line, while no service runs."""

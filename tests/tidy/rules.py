@@ -26,11 +26,13 @@ CLOCKS = frozenset({"src/firstry/stores/clock.py"})
 BROAD_EXCEPTS = {
     "src/firstry/scheduler/attempt.py": 1,
     "src/firstry/scheduler/settler.py": 1,
+    "src/firstry/ports/telemetry.py": 1,
     "src/firstry/cli/main.py": 1,
     "src/firstry/sim/world_loop.py": 1,
     "src/firstry/sim/world_task.py": 1,
 }
 """How many `except Exception` a module may hold: one where an attempt meets the unexpected,
+one where a thread beside the work of the service does, which is to tell it and to look again;
 one at the door of the process, which has to exit with a code and without a stack; and where
 futures, of the settler and of the simulation's tasks, hand on whatever their work raised."""
 

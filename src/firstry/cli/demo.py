@@ -172,8 +172,7 @@ def _serve_on(view: "View", stage: "Stage") -> int:
     stage.clock.advance_to(HostClock().now())
     view.tell_serving(stage)
     try:
-        while stage.service.is_running:
-            time.sleep(0.2)
+        stage.service.wait_ended()
     except KeyboardInterrupt:
         view.tell_end()
         return Exit.INTERRUPTED

@@ -22,6 +22,7 @@ from firstry.ports.job import JobBook
 from firstry.ports.store import PAGE_LIMIT, Store
 from firstry.stores.place import Place, clock_for
 from firstry.stores.sql.alert import SqlAlerts
+from firstry.stores.sql.service_ledger import ServiceLedger
 from firstry.stores.sql.store import SqlStore
 from firstry.wiring.operators import operators_of
 from firstry.wiring.policy import policy_of
@@ -41,7 +42,7 @@ def found_in(settings: Settings, store: SqlStore) -> Iterator[Finding]:
     yield from _clock(store, now)
     yield from _role(settings)
     book = SqlAlerts(store.database)
-    yield from _ledgers(store, book)
+    yield from _ledgers(LedgerPatrol(store, ServiceLedger(store.database)), book)
     for concern in concerns(overview(seen.insight, now)):
         if concern.code is not Code.CLOCK_BEHIND:
             yield Finding(concern.code.value, f"{concern.what}: {concern.why}", concern.command)
@@ -80,10 +81,15 @@ def _role(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _ledgers(store: Store, book: AlertBook) -> Iterator[Finding]:
-    """Walk the ledgers of the first tenants; of the others the patrol of a service knows."""
-    patrol = LedgerPatrol(store)
+def _ledgers(patrol: LedgerPatrol, book: AlertBook) -> Iterator[Finding]:
+    """Walk the service's own ledger and the first tenants'; the patrol of a service knows more."""
     patrol.step(PAGE_LIMIT)
+    if patrol.is_service_broken:
+        yield Finding(
+            "LEDGER_BROKEN",
+            "the service's own ledger is not what was written",
+            "firstry evidence verify --service",
+        )
     for cloud_id in patrol.broken_tenants:
         yield Finding(
             "LEDGER_BROKEN",
@@ -91,7 +97,7 @@ def _ledgers(store: Store, book: AlertBook) -> Iterator[Finding]:
             f"firstry evidence verify {cloud_id}",
         )
     told = {record.name for record in book.records() if record.is_firing}
-    if AlertName.LEDGER_BROKEN.value in told and not patrol.broken_tenants:
+    if AlertName.LEDGER_BROKEN.value in told and not patrol.broken:
         yield Finding(
             "LEDGER_BROKEN",
             "a service has met a ledger that is not what was written",

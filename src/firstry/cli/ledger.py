@@ -10,7 +10,7 @@ from firstry.cli.output import Output
 from firstry.cli.session import opened_operators
 from firstry.cli.show import table
 from firstry.cli.table import PAGE_ROWS, ListFormat, print_table, refuse_unless_whole
-from firstry.domain.instant import iso, parse_instant
+from firstry.domain.instant import iso
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import PAGE_LIMIT
 
@@ -33,19 +33,15 @@ def list_entries(
     format_: ListFormat = None,
 ) -> None:
     """List ledger entries of all tenants and of the service, the newest first."""
-    from firstry.insight.cursor import make_cursor, read_cursor
     from firstry.insight.listing import entry_table
+    from firstry.insight.paging import cursor_behind, place_in
     from firstry.insight.shape import line_json
-    from firstry.ports.insight import LineQuery, Place
+    from firstry.ports.insight import LineQuery
 
     output: Output = context.obj
     who = Tenant.from_operator(tenant) if tenant else None
     query = LineQuery(who, kind or None, actor or None)
-    question = f"ledger {who.cloud_id if who else ''} {kind} {actor}"
-    before: Place | None = None
-    if after:
-        at, cloud_id, sequence = read_cursor(question, after, str, str, int)
-        before = Place(parse_instant(str(at)), str(cloud_id), int(sequence))
+    before = place_in(query, after)
     rows = limit or PAGE_ROWS
     with opened_operators() as seen:
         insight = seen.insight.insight
@@ -54,10 +50,7 @@ def list_entries(
             print_table(entry_table(insight, query), format_)
             return
         lines = insight.lines(query, before, rows)
-    following = None
-    if len(lines) == rows:
-        place = lines[-1].place
-        following = make_cursor(question, (iso(place.at), place.cloud_id, place.sequence))
+    following = cursor_behind(query, lines[-1]) if len(lines) == rows else None
     entries = [line_json(line, json.loads(line.body)) for line in lines]
     more = f"\nmore: the same with --after {following}" if following else ""
     output.show({"entries": entries, "next": following}, _text(lines) + more)

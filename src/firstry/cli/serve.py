@@ -1,5 +1,6 @@
 """`firstry serve`: the service, for Forge or on loopback for development."""
 
+import gc
 import json
 import logging
 import signal
@@ -81,6 +82,9 @@ def serve(
         worker = _Worker(service, server) if role is not Role.WEB else None
         if worker is not None:
             worker.start()
+        # What is loaded by now stays: Python's search for cycles, which holds up every answer
+        # under way, is not to go through it again and again.
+        gc.freeze()
         server.run(sockets=[listening])
     has_died = worker is not None and worker.end()
     close_web()

@@ -12,9 +12,11 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from firstry.domain.canonical import Json, canonical_bytes
+from firstry.domain.display import counted
 from firstry.domain.instant import iso
 from firstry.insight.concern import Code, Concern, concerns
 from firstry.insight.overview import Overview
+from firstry.insight.patrol import LedgerPatrol
 from firstry.ports.alert import AlertRecord
 
 AGAIN_AFTER = timedelta(hours=4)
@@ -64,22 +66,33 @@ class Firing:
     filter_text: str | None = None
 
 
-def firing(seen: Overview, broken_ledgers: int) -> Mapping[AlertName, Firing]:
-    """Return the alerts that fire at this overview."""
+def firing(seen: Overview, patrol: LedgerPatrol) -> Mapping[AlertName, Firing]:
+    """Return the alerts that fire at this overview, and by what the patrol has found."""
     names = {name.value: name for name in AlertName}
     found = {
         names[each.code.value]: _firing_of(each)
         for each in concerns(seen)
         if each.code.value in names
     }
-    if broken_ledgers:
-        found[AlertName.LEDGER_BROKEN] = Firing(
-            f"{broken_ledgers} ledgers are broken",
-            "an entry or its hash is not what was written",
-            "firstry evidence verify finds them, one by one; restore the database from a backup",
-            broken_ledgers,
-        )
+    if patrol.broken:
+        found[AlertName.LEDGER_BROKEN] = _broken(patrol.broken, patrol.is_service_broken)
     return found
+
+
+def _broken(count: int, is_service_among: bool) -> Firing:
+    if not is_service_among:
+        what, which = counted(count, "ledger of a tenant is", "ledgers of tenants are"), "ID"
+    elif count == 1:
+        what, which = "the service's own ledger is", "--service"
+    else:
+        others = counted(count - 1, "ledger of a tenant", "ledgers of tenants")
+        what, which = f"the service's own ledger and {others} are", "--service, or with ID,"
+    return Firing(
+        f"{what} broken",
+        "an entry or its hash is not what was written, or entries are missing",
+        f"firstry evidence verify {which} names the entry; restore the database from a backup",
+        count,
+    )
 
 
 def _firing_of(concern: Concern) -> Firing:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from firstry.domain.errors import InputInvalid
 
 LONGEST = 600
+MOST = 2**53
+"""No number that we give out is larger; every store can compare one up to this."""
 
 
 class CursorInvalid(InputInvalid):
@@ -36,6 +38,8 @@ def read_cursor(question: str, cursor: str, *kinds: type[str] | type[int]) -> li
         key: list[str | int]
         asked, *key = content
         if any(isinstance(part, str) and not part.isprintable() for part in key):
+            raise ValueError
+        if any(isinstance(part, int) and not 0 <= part <= MOST for part in key):
             raise ValueError
         if asked != question or [type(part) for part in key] != list(kinds):
             raise ValueError

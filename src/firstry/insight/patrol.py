@@ -1,15 +1,19 @@
-"""Walks the ledgers of all tenants, a few at a time, and remembers the broken ones.
+"""Walks the ledgers of all tenants and the service's own, and remembers the broken ones.
 
 `firstry evidence verify` checks one ledger when somebody asks. The patrol asks all the
 time, so that a ledger that was changed behind the service's back is noticed without
-anybody asking. It starts anew at the first tenant when it has passed the last one.
+anybody asking. It passes a few tenants with each step. When it has passed the last one
+it starts anew, with the service's own ledger.
 """
 
 import threading
+from collections.abc import Callable, Sequence
 
-from firstry.domain.ledger import SealedEntry, first_break
+from firstry.domain.ledger import Head, SealedEntry, first_break
 from firstry.domain.record import TenantRecord
+from firstry.domain.service_ledger import first_service_break
 from firstry.domain.tenant import CloudId
+from firstry.ports.service_chain import ServiceChain
 from firstry.ports.store import PAGE_LIMIT, Store
 
 TENANTS_A_STEP = 50
@@ -20,41 +24,67 @@ ENTRIES_AT_MOST = 100_000
 class LedgerPatrol:
     """Where the walk is, and which ledgers it found broken. Threads may share it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, service: ServiceChain) -> None:
         self._store = store
+        self._service = service
         self._lock = threading.Lock()
         self._after: CloudId | None = None
         self._broken: set[CloudId] = set()
+        self._is_service_broken = False
 
     @property
     def broken(self) -> int:
-        """How many tenants had a broken ledger when they were last looked at."""
-        return len(self._broken)
+        """How many ledgers were broken when they were last looked at."""
+        return len(self._broken) + self._is_service_broken
 
     @property
     def broken_tenants(self) -> list[CloudId]:
-        """Which they were, in order."""
+        """Whose they were, in order, without the service's own."""
         return sorted(self._broken)
+
+    @property
+    def is_service_broken(self) -> bool:
+        """Whether the service's own was among them."""
+        return self._is_service_broken
 
     def step(self, tenants: int = TENANTS_A_STEP) -> None:
         """Look at the next few tenants. Raises StoreUnavailable as the store does."""
         with self._lock:
+            if self._after is None:
+                self._is_service_broken = self._breaks_service()
             page = self._store.tenants(self._after, tenants)
             for record in page:
-                if self._is_broken(record):
+                if self._breaks(record):
                     self._broken.add(record.tenant.cloud_id)
                 else:
                     self._broken.discard(record.tenant.cloud_id)
             self._after = page[-1].tenant.cloud_id if len(page) == tenants else None
 
-    def _is_broken(self, record: TenantRecord) -> bool:
-        """Whether a ledger breaks; what was written after `record` was read is not looked at."""
-        if record.head.sequence > ENTRIES_AT_MOST:
-            return False
-        chain: list[SealedEntry] = []
-        while len(chain) < record.head.sequence:
-            page = self._store.entries(record.tenant, len(chain), PAGE_LIMIT)
-            if not page:
-                break
-            chain += page
-        return first_break(record.tenant, chain[: record.head.sequence], record.head) is not None
+    def _breaks(self, record: TenantRecord) -> bool:
+        chain = _up_to(
+            record.head, lambda after: self._store.entries(record.tenant, after, PAGE_LIMIT)
+        )
+        return chain is not None and first_break(record.tenant, chain, record.head) is not None
+
+    def _breaks_service(self) -> bool:
+        head = self._service.head()
+        chain = _up_to(head, lambda after: self._service.entries(after, PAGE_LIMIT))
+        return chain is not None and first_service_break(chain, head) is not None
+
+
+def _up_to(
+    head: Head, page_behind: Callable[[int], Sequence[SealedEntry]]
+) -> Sequence[SealedEntry] | None:
+    """Return the entries of a ledger up to `head`, None if they are too many to be walked.
+
+    What was written after `head` was read is left out.
+    """
+    if head.sequence > ENTRIES_AT_MOST:
+        return None
+    chain: list[SealedEntry] = []
+    while len(chain) < head.sequence:
+        page = page_behind(len(chain))
+        if not page:
+            break
+        chain += page
+    return chain[: head.sequence]

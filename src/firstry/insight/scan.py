@@ -15,13 +15,11 @@ from firstry.domain.evidence import EVIDENCE_READ
 from firstry.domain.filter import Filter, meant
 from firstry.domain.instant import parse_instant
 from firstry.domain.job import Target
-from firstry.domain.ledger import Head
 from firstry.domain.milestone import LastError, Milestone, State
 from firstry.domain.phase import Phase, Scene, current, phase_of, wait_began_at, wait_of
 from firstry.domain.plan import Fate, planned
 from firstry.domain.policy import Policy, Trigger
 from firstry.domain.record import TenantRecord
-from firstry.domain.service_ledger import service_genesis
 from firstry.domain.tenant import CloudId, Tenant
 from firstry.ports.insight import (
     Count,
@@ -148,10 +146,6 @@ class ScanInsight:
     def last_tick_at(self) -> datetime | None:
         ticks = (record.last_tick_at for record in self._records(None))
         return max((tick for tick in ticks if tick is not None), default=None)
-
-    def service_head(self) -> Head:
-        """There is no ledger of the service where there are only tenants."""
-        return service_genesis()
 
     def _records(self, after: CloudId | None) -> Iterator[TenantRecord]:
         while page := self.store.tenants(after, PAGE_LIMIT):

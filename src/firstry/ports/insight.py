@@ -11,7 +11,6 @@ from typing import Protocol
 
 from firstry.domain.filter import Filter
 from firstry.domain.job import Target
-from firstry.domain.ledger import Head
 from firstry.domain.phase import Phase, Scene
 from firstry.domain.policy import Policy, Trigger
 from firstry.domain.record import TenantRecord
@@ -165,8 +164,4 @@ class Insight(Protocol):
 
     def last_tick_at(self) -> datetime | None:
         """Return when the latest noted tick of any site came."""
-        ...
-
-    def service_head(self) -> Head:
-        """Return the end of the service's own ledger."""
         ...

@@ -48,11 +48,6 @@ class ServiceProcess:
         """The id of the running process."""
         return self._running().pid
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started and has not ended, in whatever way."""
-        return self._process is not None and self._process.poll() is None
-
     def start(self) -> None:
         """Start it and wait until it answers. It logs to the end of its file."""
         begin = self.log.stat().st_size if self.log.exists() else 0
@@ -75,6 +70,10 @@ class ServiceProcess:
     def published_keys(self) -> bytes:
         """Return the public keys as the service publishes them, over HTTP."""
         return _body(self._port, KEYS_PATH)
+
+    def wait_ended(self) -> None:
+        """Wait until it ends, in whatever way, without any limit."""
+        self._running().wait()
 
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL, no chance to tidy up."""

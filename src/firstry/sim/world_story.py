@@ -8,6 +8,7 @@ then whatever was begun must come to its end (I10).
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from firstry.domain.due import Quiet
 from firstry.domain.errors import FirstryError
@@ -88,7 +89,7 @@ class Story:
     def begin(self, *, is_meddled_with: bool) -> None:
         """Note what is known from the beginning."""
         for life in self._lives:
-            self._ground.agenda.at(life.installs_at, lambda life=life: self._install(life))  # type: ignore[misc]
+            self._ground.agenda.at(life.installs_at, partial(self._install, life))
         self._recur(self._move_a_site, 9.0)
         if is_meddled_with:
             self._recur(self._meddle, 1.2)

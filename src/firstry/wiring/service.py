@@ -34,6 +34,7 @@ from firstry.stores.place import clock_for, open_store
 from firstry.stores.sql.alert import SqlAlerts
 from firstry.stores.sql.flag import SqlFlags
 from firstry.stores.sql.holding import SqlHolding
+from firstry.stores.sql.service_ledger import ServiceLedger
 from firstry.wiring.eraser import eraser_of
 from firstry.wiring.operators import Operators, operators_of
 from firstry.wiring.policy import policy_of
@@ -102,7 +103,8 @@ def build_service(settings: Settings, simulated: Clock | None = None) -> Service
     parts = Parts(store, clock, evidence, telemetry, policy, time.sleep, signer, settle)
     limits = (settings.alert_backoff, settings.alert_failure_rate)
     operators = operators_of(store, clock, policy, *limits)
-    patrol, holdings = LedgerPatrol(store), SqlHolding(store.database)
+    patrol = LedgerPatrol(store, ServiceLedger(store.database))
+    holdings = SqlHolding(store.database)
     metrics.watch(operators.watch, holdings, patrol, client.holds.points_left)
     alerts = _alerts(settings, operators, SqlAlerts(store.database), patrol, telemetry)
     runner, traces = Runner(parts, ATTEMPT_SLOTS), _traces(settings, telemetry, clock)

@@ -10,39 +10,17 @@ from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
-from firstry.domain.access import AccessDenied, RoleInsufficient
+from firstry.domain.access import AccessDenied
 from firstry.domain.canonical import Json
-from firstry.domain.errors import (
-    Conflict,
-    EraseNotAllowed,
-    FirstryError,
-    InputInvalid,
-    NotFound,
-    RateExceeded,
-    ReportErased,
-    ReportInvalid,
-    StoreUnavailable,
-    StoreUnfit,
-)
+from firstry.domain.errors import EraseNotAllowed, FirstryError
 from firstry.domain.filter_text import FilterInvalid
 from firstry.web.api.schema import FieldInvalid
+from firstry.web.status import Statuses, status_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 RATE_RETRY_SECONDS = 600
-_STATUSES: tuple[tuple[type[FirstryError], int], ...] = (
-    (AccessDenied, 401),
-    (RoleInsufficient, 403),
-    (EraseNotAllowed, 403),
-    (ReportErased, 410),
-    (NotFound, 404),
-    (RateExceeded, 429),
-    (Conflict, 409),
-    (InputInvalid, 400),
-    (ReportInvalid, 400),
-    (StoreUnavailable, 503),
-    (StoreUnfit, 503),
-)
+_STATUSES: Statuses = ((AccessDenied, 401), (EraseNotAllowed, 403))
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"www-authenticate": "Bearer"},
     429: {"retry-after": str(RATE_RETRY_SECONDS)},
@@ -78,7 +56,7 @@ class Problem:
 
 def problem_of(error: FirstryError, present: Mapping[str, Json] | None = None) -> Problem:
     """Return the problem that an error is; `present` is shown with a conflict."""
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    status = status_of(error, _STATUSES)
     more: dict[str, Json] = {}
     if isinstance(error, FilterInvalid):
         more = {"position": error.position, "example": error.example}

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 
 from firstry.domain.canonical import Json
 from firstry.domain.errors import NoReport, NotFound
-from firstry.domain.filter_text import parse_filter, print_filter
+from firstry.domain.filter_text import parse_filter
 from firstry.domain.flag import Flag, Switch, all_flags
-from firstry.domain.instant import iso, parse_instant
 from firstry.domain.job import SHOWN_ERRORS
 from firstry.domain.record import StoredReport
-from firstry.domain.tenant import CloudId, Tenant
+from firstry.domain.tenant import Tenant
 from firstry.insight.concern import concerns
 from firstry.insight.cursor import make_cursor, read_cursor
 from firstry.insight.health import detail
 from firstry.insight.listing import entry_table, failure_table, report_table, tenant_table
+from firstry.insight.paging import line_page, report_page, tenant_page
 from firstry.insight.shape import (
     failure_json,
     job_json,
@@ -26,7 +26,7 @@ from firstry.insight.shape import (
     tenant_json,
 )
 from firstry.insight.timeline import moment_of
-from firstry.ports.insight import LineQuery, Place
+from firstry.ports.insight import LineQuery
 from firstry.ports.store import ReportHead
 from firstry.web.api.call import BASE, Call, Reply
 
@@ -36,26 +36,16 @@ TIMELINE = 50
 def tenants(call: Call) -> Reply:
     """Tenants that a filter means, in cloudId order; with `count`, how many there are."""
     wanted = parse_filter(call.text("filter"))
-    insight, scene, limit = call.parts.insight.insight, call.scene, call.limit()
+    insight, scene = call.parts.insight.insight, call.scene
     if (file := call.file_format()) is not None:
         return Reply(table=(tenant_table(insight, wanted, scene), file))
-    question = f"tenants {print_filter(wanted)}"
-    after: CloudId | None = None
-    if cursor := call.text("cursor"):
-        (key,) = read_cursor(question, cursor, str)
-        after = CloudId(str(key))
-    found = insight.tenants(wanted, scene, after, limit + 1)
-    page = found[:limit]
-    following = None
-    if len(found) > limit:
-        cursor = make_cursor(question, [page[-1].tenant.cloud_id])
-        following = call.next_link("/tenants", cursor)
+    page = tenant_page(insight, wanted, scene, call.text("cursor"), call.limit())
     count = None
     if call.text("count") == "true":
         meant = insight.count(wanted, scene)
         count = {"tenants": meant.tenants, "milestones": meant.milestones}
-    rows = [tenant_json(record, scene) for record in page]
-    return _page({"tenants": rows, "count": count}, following)
+    rows = [tenant_json(record, scene) for record in page.rows]
+    return _page(call, "/tenants", {"tenants": rows, "count": count}, page.following)
 
 
 def tenant(call: Call) -> Reply:
@@ -74,18 +64,9 @@ def reports(call: Call) -> Reply:
     who = Tenant.from_operator(call.text("tenant")) if call.text("tenant") else None
     if (file := call.file_format()) is not None:
         return Reply(table=(report_table(call.parts.insight.store, who), file))
-    question = f"reports {who.cloud_id if who else ''}"
-    after: str | None = None
-    if cursor := call.text("cursor"):
-        (key,) = read_cursor(question, cursor, str)
-        after = str(key)
-    limit = call.limit()
-    found = call.parts.insight.store.reports(who, after, limit + 1)
-    page = found[:limit]
-    following = None
-    if len(found) > limit:
-        following = call.next_link("/reports", make_cursor(question, [page[-1].report_id]))
-    return _page({"reports": [report_json(report) for report in page]}, following)
+    page = report_page(call.parts.insight.store, who, call.text("cursor"), call.limit())
+    rows = [report_json(report) for report in page.rows]
+    return _page(call, "/reports", {"reports": rows}, page.following)
 
 
 def report(call: Call) -> Reply:
@@ -122,9 +103,9 @@ def failures(call: Call) -> Reply:
     following = None
     if len(behind) > len(page):
         end = page[-1]
-        cursor = make_cursor("failures", (end.count, end.code, end.fingerprint))
-        following = call.next_link("/failures", cursor)
-    return _page({"failures": [*map(failure_json, page)], "groups": len(groups)}, following)
+        following = make_cursor("failures", (end.count, end.code, end.fingerprint))
+    rows = [failure_json(group) for group in page]
+    return _page(call, "/failures", {"failures": rows, "groups": len(groups)}, following)
 
 
 def ledger(call: Call) -> Reply:
@@ -133,21 +114,9 @@ def ledger(call: Call) -> Reply:
     query = LineQuery(who, call.text("kind") or None, call.text("actor") or None)
     if (file := call.file_format()) is not None:
         return Reply(table=(entry_table(call.parts.insight.insight, query), file))
-    question = f"ledger {who.cloud_id if who else ''} {query.kind or ''} {query.actor or ''}"
-    before: Place | None = None
-    if cursor := call.text("cursor"):
-        at, cloud_id, sequence = read_cursor(question, cursor, str, str, int)
-        before = Place(parse_instant(str(at)), str(cloud_id), int(sequence))
-    limit = call.limit()
-    found = call.parts.insight.insight.lines(query, before, limit + 1)
-    page = found[:limit]
-    following = None
-    if len(found) > limit:
-        place = page[-1].place
-        behind = make_cursor(question, (iso(place.at), place.cloud_id, place.sequence))
-        following = call.next_link("/ledger", behind)
-    entries = [line_json(line, json.loads(line.body)) for line in page]
-    return _page({"entries": entries}, following)
+    page = line_page(call.parts.insight.insight, query, call.text("cursor"), call.limit())
+    entries = [line_json(line, json.loads(line.body)) for line in page.rows]
+    return _page(call, "/ledger", {"entries": entries}, page.following)
 
 
 def flags(call: Call) -> Reply:
@@ -208,6 +177,8 @@ def _head(stored: StoredReport) -> ReportHead:
     )
 
 
-def _page(document: Mapping[str, Json], following: str | None) -> Reply:
+def _page(call: Call, path: str, document: Mapping[str, Json], cursor: str | None) -> Reply:
+    """Return a page of a list; `cursor` is that of the next one."""
+    following = call.next_link(path, cursor) if cursor else None
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
     return Reply({**document, "next": following}, headers=headers)

@@ -14,11 +14,13 @@ from firstry.domain.filter import Filter
 from firstry.domain.filter_text import RULES, FilterInvalid, parse_filter, print_filter
 from firstry.domain.job import MOST_TARGETS, SHOWN_ERRORS, BulkAct, Job, JobState, Target, parse_act
 from firstry.domain.record import Order
+from firstry.insight.paging import job_page
 from firstry.lifecycle import bulk as lifecycle_bulk
 from firstry.web.console.trouble import trouble_of
 from firstry.web.console.visit import BASE, Moved, View, Visit
 
 EXAMPLES = 10
+ROWS = 25
 WORDS = {
     BulkAct.RETRY: ("Retry", "the wait of each ends; its attempts stay counted"),
     BulkAct.RESET: ("Reset", "revision n+1 is made of what has ended, and n stays"),
@@ -50,7 +52,7 @@ class Preview:
 
 
 def bulk(visit: Visit) -> View:
-    """Ask for act and filter; if both are there, count what they mean."""
+    """Ask for act and filter; if they are there, count what they mean, else list the jobs."""
     given = visit.form or visit.query
     act_text, filter_text = given.get("act", ""), given.get("filter", "").strip()
     context: dict[str, object] = {
@@ -64,10 +66,11 @@ def bulk(visit: Visit) -> View:
         "may_order": visit.may(Role.OPERATOR),
         "reason": visit.form.get("reason", ""),
         "most": MOST_TARGETS,
+        "jobs": None,
     }
-    if not act_text:
-        return View("bulk.html", "Bulk", context)
     try:
+        if not act_text:
+            return View("bulk.html", "Bulk", context | _jobs(visit))
         context["preview"] = _preview(visit, parse_act(act_text), parse_filter(filter_text))
     except (FilterInvalid, InputInvalid) as error:
         context |= _broken(error)
@@ -109,6 +112,14 @@ def job(visit: Visit) -> View:
         "words": WORDS[found.act],
     }
     return View("job.html", f"{WORDS[found.act][0]} {found.total}", context)
+
+
+def _jobs(visit: Visit) -> dict[str, object]:
+    """Return a page of the jobs. Raises CursorInvalid."""
+    cursor = visit.text("cursor")
+    page = job_page(visit.parts.bulk.jobs, cursor, ROWS)
+    following = f"{BASE}/bulk?{urlencode({'cursor': page.following})}" if page.following else None
+    return {"jobs": page.rows, "following": following, "is_first": not cursor}
 
 
 def _preview(visit: Visit, act: BulkAct, wanted: Filter) -> Preview:

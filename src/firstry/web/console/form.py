@@ -50,17 +50,25 @@ def refuse_foreign(request: Request, public_url: str | None) -> None:
     That is one with the host that was asked for, or with the one that `PUBLIC_URL` names:
     a proxy may have changed the first.
     """
-    said = urlsplit(request.headers.get("origin", ""))
+    said = _origin_of(request)
     own = {request.headers.get("host", "").lower()}
     if public_url is not None:
         own.add(urlsplit(public_url).netloc.lower())
-    is_web = said.scheme in ("http", "https") and bool(said.netloc)
-    if not is_web or said.netloc.lower() not in own:
+    if said is None or said not in own:
         raise OriginForeign(
             "nothing was changed: the form was not sent by a page of this console",
             "open the console itself and do it there; behind a proxy, PUBLIC_URL must be the "
             "address in the browser",
         )
+
+
+def _origin_of(request: Request) -> str | None:
+    """Return host and port of the page that sent the request; None unless it is a web page."""
+    try:
+        said = urlsplit(request.headers.get("origin", ""))
+    except ValueError:
+        return None
+    return said.netloc.lower() or None if said.scheme in ("http", "https") else None
 
 
 def spend(

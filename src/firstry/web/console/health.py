@@ -44,13 +44,15 @@ def health(visit: Visit) -> View:
         "versions": seen["versions"],
         "alerts": (),
         "broken": (),
+        "is_service_broken": False,
         "is_fit": True,
     }
     try:
         patrol = visit.parts.patrol
         patrol.step(PATROLLED)
         context["broken"] = patrol.broken_tenants
-        found = firing(visit.parts.watch.overview(), patrol.broken)
+        context["is_service_broken"] = patrol.is_service_broken
+        found = firing(visit.parts.watch.overview(), patrol)
         context["alerts"] = [_alert(name, each) for name, each in sorted(found.items())]
     except (StoreUnavailable, StoreUnfit):  # the parts say what is wrong with the store
         context["is_fit"] = False

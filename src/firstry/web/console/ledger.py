@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 
 from firstry.domain.canonical import Json, canonical_bytes
 from firstry.domain.errors import FirstryError, InputInvalid
-from firstry.domain.instant import iso, parse_instant
 from firstry.domain.tenant import Tenant
-from firstry.insight.cursor import CursorInvalid, make_cursor, read_cursor
+from firstry.insight.paging import line_page
 from firstry.insight.shape import line_json
 from firstry.insight.timeline import KINDS, Moment, moment_of
-from firstry.ports.insight import Line, LineQuery, Place
+from firstry.ports.insight import Line, LineQuery
 from firstry.web.console.trouble import trouble_of
 from firstry.web.console.visit import BASE, View, Visit
 
@@ -36,7 +35,7 @@ def ledger(visit: Visit) -> View:
     """Show a page of entries; tenant, kind and actor narrow them."""
     try:
         context = _page(visit, line_query(visit))
-    except (InputInvalid, CursorInvalid) as error:
+    except InputInvalid as error:
         return View("ledger.html", "Ledger", _told(visit, error), status=400)
     return View("ledger.html", "Ledger", context)
 
@@ -56,22 +55,18 @@ def line_query(visit: Visit) -> LineQuery:
 
 def _page(visit: Visit, query: LineQuery) -> dict[str, object]:
     asked = {name: visit.text(name) for name in FILTERS if visit.text(name)}
-    question = f"console ledger {urlencode(asked)}"
-    before = _before(visit, question)
-    found = visit.parts.insight.insight.lines(query, before, ROWS + 1)
-    page, following = found[:ROWS], None
-    if len(found) > ROWS:
-        place = page[-1].place
-        cursor = make_cursor(question, (iso(place.at), place.cloud_id, place.sequence))
-        following = f"{BASE}/ledger?{urlencode({**asked, 'cursor': cursor})}"
+    cursor, following = visit.text("cursor"), None
+    page = line_page(visit.parts.insight.insight, query, cursor, ROWS)
+    if page.following:
+        following = f"{BASE}/ledger?{urlencode({**asked, 'cursor': page.following})}"
     return {
         "problem": None,
         "filters": {name: visit.text(name) for name in FILTERS},
         "kinds": KINDS,
         "asked": urlencode(asked),
-        "entries": [_entry(line) for line in page],
+        "entries": [_entry(line) for line in page.rows],
         "following": following,
-        "is_first": before is None,
+        "is_first": not cursor,
     }
 
 
@@ -85,14 +80,6 @@ def _told(visit: Visit, error: FirstryError) -> dict[str, object]:
         "following": None,
         "is_first": True,
     }
-
-
-def _before(visit: Visit, question: str) -> Place | None:
-    cursor = visit.text("cursor")
-    if not cursor:
-        return None
-    at, cloud_id, sequence = read_cursor(question, cursor, str, str, int)
-    return Place(parse_instant(str(at)), str(cloud_id), int(sequence))
 
 
 def _entry(line: Line) -> Told:

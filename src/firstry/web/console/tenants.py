@@ -8,8 +8,9 @@ from firstry.domain.errors import InputInvalid
 from firstry.domain.filter import Filter, meant
 from firstry.domain.filter_text import RULES, FilterInvalid, parse_filter, print_filter
 from firstry.domain.record import TenantRecord
-from firstry.domain.tenant import CloudId, Tenant
-from firstry.insight.cursor import CursorInvalid, make_cursor, read_cursor
+from firstry.domain.tenant import Tenant
+from firstry.insight.cursor import CursorInvalid
+from firstry.insight.paging import Page, tenant_page
 from firstry.web.console.standing import standings
 from firstry.web.console.trouble import trouble_of
 from firstry.web.console.visit import BASE, Answer, Moved, View, Visit
@@ -25,12 +26,14 @@ def tenants(visit: Visit) -> Answer:
         return Moved(_named(visit, text))
     try:
         wanted = parse_filter(text)
-        after = _after(visit, wanted)
+        page = tenant_page(
+            visit.parts.insight.insight, wanted, visit.scene, visit.text("cursor"), ROWS
+        )
     except (FilterInvalid, CursorInvalid) as error:
         broken = error if isinstance(error, FilterInvalid) else None
         context = {"filter": text, "broken": broken, "problem": trouble_of(error), "rules": RULES}
         return View("tenants.html", "Tenants", context | _NOTHING, status=400)
-    return View("tenants.html", "Tenants", _page(visit, wanted, after) | {"rules": RULES})
+    return View("tenants.html", "Tenants", _shown(visit, wanted, page) | {"rules": RULES})
 
 
 _NOTHING: dict[str, object] = {
@@ -43,23 +46,20 @@ _NOTHING: dict[str, object] = {
 }
 
 
-def _page(visit: Visit, wanted: Filter, after: CloudId | None) -> dict[str, object]:
-    insight, scene = visit.parts.insight.insight, visit.scene
-    found = insight.tenants(wanted, scene, after, ROWS + 1)
-    page = found[:ROWS]
-    following = None
-    if len(found) > ROWS:
-        cursor = make_cursor(_question(wanted), [page[-1].tenant.cloud_id])
-        following = f"{BASE}/tenants?{urlencode({**_asked(wanted), 'cursor': cursor})}"
+def _shown(visit: Visit, wanted: Filter, page: Page[TenantRecord]) -> dict[str, object]:
+    asked = {"filter": print_filter(wanted)} if wanted.conditions else {}
+    following, is_first = None, not visit.text("cursor")
+    if page.following:
+        following = f"{BASE}/tenants?{urlencode({**asked, 'cursor': page.following})}"
     return {
         "filter": print_filter(wanted),
-        "asked": urlencode(_asked(wanted)),
+        "asked": urlencode(asked),
         "broken": None,
         "problem": None,
-        "rows": [(record, standings(record, scene)) for record in page],
+        "rows": [(record, standings(record, visit.scene)) for record in page.rows],
         "following": following,
-        "is_first": after is None,
-        **_counts(visit, wanted, page if after is None and following is None else None),
+        "is_first": is_first,
+        **_counts(visit, wanted, page.rows if is_first and following is None else None),
     }
 
 
@@ -95,19 +95,3 @@ def _named(visit: Visit, word: str) -> str:
     if visit.parts.bulk.jobs.job(word) is not None:
         return f"{BASE}/bulk/{word}"
     return f"{BASE}/tenants?{urlencode({'filter': f'site~{word}'})}"
-
-
-def _after(visit: Visit, wanted: Filter) -> CloudId | None:
-    cursor = visit.text("cursor")
-    if not cursor:
-        return None
-    (key,) = read_cursor(_question(wanted), cursor, str)
-    return CloudId(str(key))
-
-
-def _question(wanted: Filter) -> str:
-    return f"tenants {print_filter(wanted)}"
-
-
-def _asked(wanted: Filter) -> dict[str, str]:
-    return {"filter": print_filter(wanted)} if wanted.conditions else {}

@@ -3,33 +3,17 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from firstry.domain.access import AccessDenied, RoleInsufficient
+from firstry.domain.access import AccessDenied
 from firstry.domain.console_session import FormRefused, OriginForeign, SignInLimited
-from firstry.domain.errors import (
-    Conflict,
-    FirstryError,
-    InputInvalid,
-    NotFound,
-    RateExceeded,
-    ReportInvalid,
-    StoreUnavailable,
-    StoreUnfit,
-)
+from firstry.domain.errors import FirstryError
 from firstry.domain.identity import ProviderUnavailable
+from firstry.web.status import Statuses, status_of
 
-_STATUSES: tuple[tuple[type[FirstryError], int], ...] = (
+_STATUSES: Statuses = (
     (AccessDenied, 403),
-    (RoleInsufficient, 403),
     (FormRefused, 403),
     (OriginForeign, 403),
     (SignInLimited, 429),
-    (NotFound, 404),
-    (RateExceeded, 429),
-    (Conflict, 409),
-    (InputInvalid, 400),
-    (ReportInvalid, 400),
-    (StoreUnavailable, 503),
-    (StoreUnfit, 503),
     (ProviderUnavailable, 503),
 )
 _TITLES = {
@@ -39,6 +23,7 @@ _TITLES = {
     404: "There is nothing here",
     405: "This address takes another method",
     409: "That does not fit the present state",
+    410: "That was erased",
     413: "That is too much at once",
     429: "Too much within a short time",
     503: "firstry cannot answer at the moment",
@@ -62,8 +47,7 @@ class Trouble:
 
 def trouble_of(error: FirstryError) -> Trouble:
     """Return the trouble that an error is."""
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-    return Trouble(status, error.code, error.message, error.remedy)
+    return Trouble(status_of(error, _STATUSES), error.code, error.message, error.remedy)
 
 
 NOT_SIGNED_IN = Trouble(

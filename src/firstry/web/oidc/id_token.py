@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
+from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]  # ships no types
 from joserfc import jws
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
 
