@@ -42,10 +42,16 @@ _CHANGES = (
         f"{_NO_NEWS} -> {_NO_NEWS.partition(' and ')[2]}",
         "a change that has something to write, and no token, is made again as it was",
     ),
+    (
+        "wake_unclaimed",
+        "record is None -> False",
+        "without a record nothing is claimed; it tells the type checker",
+    ),
 )
 _FILES = {
     "Milestone.is_leased": "domain/milestone.py",
     "wake": "domain/wake.py",
+    "wake_unclaimed": "domain/wake.py",
     "crash_noted": "domain/claim.py",
     "settle": "domain/settle.py",
     "switched_on": "domain/due.py",

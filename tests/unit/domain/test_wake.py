@@ -7,8 +7,9 @@ import pytest
 
 from firstry.domain.claim import Claim
 from firstry.domain.due import Quiet, Reason
-from firstry.domain.record import SealedToken
-from firstry.domain.wake import forget_token, outlives, wake
+from firstry.domain.record import Change, SealedToken
+from firstry.domain.value import replace
+from firstry.domain.wake import forget_token, outlives, wake, wake_unclaimed
 from firstry.lifecycle.pause import pause
 from firstry.stores.memory import MemoryStore
 from support.domain import (
@@ -140,6 +141,37 @@ def test_a_claiming_tick_writes_claim_token_and_note_at_once(store: MemoryStore)
     assert (change.after.last_tick_at, change.after.token_expires_at) == (at(12), at(20))
     assert len(change.entries) == 1
     assert change.answer.head == change.after.head
+
+
+def test_a_tick_without_a_slot_writes_token_and_note_and_leaves_the_claim(
+    store: MemoryStore,
+) -> None:
+    before = known(store)
+    change = wake_unclaimed(before, token(at(20)), at(12), DEFAULT)
+    assert change == Change(
+        None, replace(before, token_expires_at=at(20), last_tick_at=at(12)), token=token(at(20))
+    )
+
+
+@pytest.mark.parametrize(("ago", "is_noted"), [(HOUR - MOMENT, False), (HOUR, True)])
+def test_a_tick_without_a_slot_is_noted_once_an_hour(
+    store: MemoryStore, ago: timedelta, is_noted: bool
+) -> None:
+    install(store, token_until=at(20))
+    before = replace(known(store), token_expires_at=at(20), last_tick_at=at(12) - ago)
+    change = wake_unclaimed(before, None, at(12), DEFAULT)
+    noted = replace(before, last_tick_at=at(12)) if is_noted else None
+    assert change == Change(None, noted)
+    brought = wake_unclaimed(before, token(at(21)), at(12), DEFAULT)
+    assert (brought.token, brought.after is not None) == (token(at(21)), True)
+
+
+def test_a_tick_that_claims_nothing_is_the_same_without_a_slot(store: MemoryStore) -> None:
+    for record, now in [(None, at(1)), (known(store), at(1)), (known(store), at(13))]:
+        for brought in (None, token(at(3)), token(at(9))):
+            change = wake(record, brought, now, DEFAULT)
+            if isinstance(change.answer, Quiet):
+                assert wake_unclaimed(record, brought, now, DEFAULT) == change
 
 
 @pytest.mark.parametrize(
