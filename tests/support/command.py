@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import pytest
 from firstry.cli.main import main
 from firstry.config import Settings, load
 
+_READING = threading.Lock()
 PROGRAM = Path(sys.executable).with_name("firstry")
 
 
@@ -79,8 +81,11 @@ def shell(folder: Path, environ: Mapping[str, str], *words: str, seconds: float 
 
 
 def settings_of(folder: Path, environ: Mapping[str, str]) -> Settings:
-    """Return the settings of a process that starts in `folder` with this environment."""
-    with chdir(folder), _environment(environ):
+    """Return the settings of a process that starts in `folder` with this environment.
+
+    Folder and environment are the whole process's, so threads take turns.
+    """
+    with _READING, chdir(folder), _environment(environ):
         return load()
 
 

@@ -39,7 +39,7 @@ THREADS = 32
 WAITING = 16
 """So many ticks wait for a slot at once; the other threads are for those that need none."""
 
-EVENT_THREADS = 4
+EVENT_THREADS = 32
 """Installations and uninstallations have threads of their own: no tick stands in their way."""
 
 MOST_AT_ONCE = 16 * 1024
