@@ -37,10 +37,7 @@ from firstry.web.remote.reader import Reader
 
 THREADS = 32
 WAITING = 16
-"""So many ticks wait for a slot at once; the other threads are for those that need none."""
-
-EVENT_THREADS = 32
-"""Installations and uninstallations have threads of their own: no tick stands in their way."""
+"""So many ticks wait for a slot at once; the other threads are for calls that need none."""
 
 MOST_AT_ONCE = 16 * 1024
 """The largest body, in bytes, that is looked at in the event loop."""
@@ -76,7 +73,6 @@ class Remote:
         self._runner = runner
         self._answer_within_seconds = answer_within_seconds
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="forge")
-        self._event_threads = ThreadPoolExecutor(EVENT_THREADS, thread_name_prefix="event")
         self._may_wait = threading.Semaphore(WAITING)
         self._reader = Reader(parts.store)
 
@@ -98,7 +94,6 @@ class Remote:
     def close(self) -> None:
         """Wait for the calls that are under way; each is bounded by its deadline."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._event_threads.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
 
     async def _answered(
@@ -149,7 +144,7 @@ class Remote:
         """Look first; only a tick with more to do than that goes into a thread of its own."""
         if (seen := await self._look(call)) is not None:
             return seen
-        return await self._in_thread(self._threads, self._begin_tick, call)
+        return await self._in_thread(self._begin_tick, call)
 
     async def _look(self, call: _Call) -> tuple[Invocation, Quiet] | None:
         """Return how an idle tick ends, None if there is more to do than one read.
@@ -195,7 +190,7 @@ class Remote:
         return answer.of_settled(settled.result()) if done else answer.of_running(running.claim)
 
     async def _lifecycle(self, call: _Call) -> Answer:
-        invocation, recorded = await self._in_thread(self._event_threads, self._record_event, call)
+        invocation, recorded = await self._in_thread(self._record_event, call)
         message = _EVENT_MESSAGES[recorded]
         return answer.event_response(recorded, message, invocation.tenant, call.now)
 
@@ -228,9 +223,7 @@ class Remote:
         )
 
     async def _uninstall(self, call: _Call) -> Answer:
-        invocation, is_uninstalled = await self._in_thread(
-            self._event_threads, self._record_uninstallation, call
-        )
+        invocation, is_uninstalled = await self._in_thread(self._record_uninstallation, call)
         if is_uninstalled:
             reason, message = "UNINSTALL_RECORDED", "the uninstallation is recorded"
         else:
@@ -249,10 +242,8 @@ class Remote:
         note(found.tenant)
         return found
 
-    async def _in_thread(
-        self, threads: ThreadPoolExecutor, work: Callable[[_Call], T], call: _Call
-    ) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, carried(work), call)
+    async def _in_thread(self, work: Callable[[_Call], T], call: _Call) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, carried(work), call)
 
 
 _ANSWER_MARGIN_SECONDS = 0.1
