@@ -1,7 +1,7 @@
-"""Break the protocol's rules one at a time, and show that a test notices each (T13).
+"""Break the domain's rules one at a time, and show that a test notices each (T13).
 
-    python tests/mutate.py                                   the protocol, by unit tests
-    python tests/mutate.py --only domain/plan.py             other files of domain or scheduler
+    python tests/mutate.py                                   the rules, by unit tests
+    python tests/mutate.py --only domain/ledger.py           other files of FLOORS
     python tests/mutate.py --depth 3                         survivors by further stages, too
 
 Ends with 1 if a condition of the domain can be
@@ -23,11 +23,16 @@ from support.mutation_run import ROOT, Yard
 
 PACKAGE = ROOT / "src/firstry"
 LEAST_SHARE = 0.95
-PROTOCOL = tuple(
-    f"domain/{name}.py"
-    for name in ("arm", "cancel", "claim", "due", "milestone", "outcome", "settle", "wake")
-)
+FLOORS = ("domain", "scheduler", "lifecycle")
+PROTOCOL = ("arm", "cancel", "claim", "due", "milestone", "outcome", "settle", "wake")
 """What decides that a report is made once, in time and not before."""
+AROUND = (
+    "phase", "plan", "policy", "evidence", "instant", "canonical", "errors", "import_key",
+    "import_value", "imported", "erasure", "flag", "job", "reason", "tenant", "access",
+    "console_session", "public_key", "service_ledger", "filter", "filter_text", "display",
+)  # fmt: skip
+"""What decides who is meant, who may do what, and what is taken over, erased or planned."""
+RULES = tuple(f"domain/{name}.py" for name in (*PROTOCOL, *AROUND))
 
 
 @dataclass(slots=True)
@@ -56,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"these are not among the files: {', '.join(unknown)}")
     with tempfile.TemporaryDirectory(prefix="firstry-mutants-") as folder:
         yard = Yard(Path(folder), options.depth)
-        scores = [_score(yard, path) for path in options.only or PROTOCOL]
+        scores = [_score(yard, path) for path in options.only or RULES]
         failed = yard.failed
     return _verdict(scores, failed)
 
 
 def _paths() -> list[str]:
-    files = [*PACKAGE.glob("domain/*.py"), *PACKAGE.glob("scheduler/*.py")]
+    files = [file for floor in FLOORS for file in PACKAGE.glob(f"{floor}/*.py")]
     return sorted(file.relative_to(PACKAGE).as_posix() for file in files)
 
 

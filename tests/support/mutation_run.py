@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -27,11 +27,14 @@ from support.mutation import Mutant, Span, place_of, spans_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = (
-    ("tests/unit",),
+    ("tests/unit", "tests/conformance/test_plan.py"),
     ("tests/conformance", "tests/property"),
     ("tests/scenario", "tests/security"),
 )
-"""The tests, the quickest first; a later stage sees only what survived the ones before."""
+"""The tests, the quickest first; a later stage sees only what survived the ones before.
+
+The rules of a plan are told by the days of a tenant, which are quick in memory, too.
+"""
 LONGEST_SECONDS = 15.0
 """A test that takes longer without a mutant is not used."""
 TRIAL_SECONDS = 300
@@ -61,13 +64,26 @@ class Known:
                     spans[path] = spans_of((package / path).read_text())
                 self._entering[path, place_of(line, spans[path])].add(name)
 
-    def of(self, mutant: Mutant) -> list[str]:
-        """Return the tests that can notice a mutant, the shortest first.
+    def of(self, mutant: Mutant) -> list[list[str]]:
+        """Return batches of the tests that can notice a mutant, in each the shortest first.
 
-        A function that no test enters runs while modules are imported: every test sees it.
+        A function that no test enters runs while modules are imported: every test sees it,
+        those that enter another function of its file first.
         """
-        names = self._entering.get((mutant.path, mutant.place)) if mutant.place else None
-        return sorted(names or self._seconds, key=lambda name: self._seconds[name])
+        entering = self._entering.get((mutant.path, mutant.place)) if mutant.place else None
+        if entering:
+            return _batches(self._ordered(entering))
+        near = {
+            name
+            for (path, _), names in self._entering.items()
+            if path == mutant.path
+            for name in names
+        }
+        far = self._ordered(self._seconds.keys() - near)
+        return [*_batches(self._ordered(near)), *([far] if far else [])]
+
+    def _ordered(self, names: Iterable[str]) -> list[str]:
+        return sorted(names, key=lambda name: self._seconds[name])
 
 
 class Yard:
@@ -92,7 +108,7 @@ class Yard:
     def killer(self, mutant: Mutant) -> str | None:
         """Return the test or the reason that ended the mutant; None if it survived."""
         for stage in range(self._depth):
-            for names in _batches(self._stage(stage).of(mutant)):
+            for names in self._stage(stage).of(mutant):
                 if by := self._tried(mutant, names):
                     return by
         return None

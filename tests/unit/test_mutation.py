@@ -1,6 +1,9 @@
 """The faults that `tests/mutate.py` makes: which, where, and nothing else."""
 
+from pathlib import Path
+
 from support.mutation import Mutant, mutants_of
+from support.mutation_run import Known
 
 SOURCE = '''"""A rule: 1 < 2."""
 
@@ -57,3 +60,18 @@ def test_it_knows_its_function_and_whether_it_breaks_a_guard() -> None:
         "and-or",
         "comparison",
     }
+
+
+def test_a_rule_meets_the_tests_that_enter_it_and_a_constant_all_those_of_its_file_first(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "domain").mkdir()
+    (tmp_path / "domain/rule.py").write_text(SOURCE)
+    line = 1 + SOURCE.splitlines().index("    def holds(self, at: int, end: int | None) -> bool:")
+    enters = {"passed": True, "seconds": 0.2, "entered": [["domain/rule.py", line]]}
+    passes_by = {"passed": True, "seconds": 0.1, "entered": []}
+    known = Known({"a.py::enters": enters, "b.py::passes_by": passes_by}, tmp_path)
+    for mutant in _mutants():
+        met = known.of(mutant)
+        assert met[0] == ["a.py::enters"]
+        assert met[1:] == ([] if mutant.place else [["b.py::passes_by"]])

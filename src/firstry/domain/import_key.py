@@ -87,7 +87,7 @@ def _of_trigger(rest: str, triggers: Container[Trigger]) -> Key | Refused:
 
 
 def _key(kind: KeyKind, text: str, trigger: Trigger | None = None) -> Key | Refused:
-    found = parse_cloud_id(text.removeprefix(_FLAT_ARI)) or _unwrapped(text)
+    found = _unwrapped(text)
     return found if isinstance(found, Refused) else Key(kind, found, trigger)
 
 

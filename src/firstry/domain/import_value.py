@@ -93,14 +93,18 @@ def _state(value: Mapping[str, object], now: datetime) -> Iterator[Fact]:
         yield WAIT, failed, until
     if failed is not None and isinstance(error, dict):
         at = _past(error.get("timestamp"), now)
-        number = error.get("attempt_count")
-        is_counted = isinstance(number, int) and 1 <= number <= _MOST_ATTEMPTS
-        yield ERROR, failed, to_milliseconds(now) if at is None else at, number if is_counted else 1
+        number = _attempt(error.get("attempt_count"))
+        yield ERROR, failed, to_milliseconds(now) if at is None else at, number
 
 
 def _failed(error: Mapping[str, object]) -> Trigger | None:
     named = error.get("trigger")
     return next((trigger for _, trigger in _TRIGGERS if trigger == named), None)
+
+
+def _attempt(number: object) -> int:
+    """Return the number of an attempt; what cannot be one is taken for the first."""
+    return max(number, 1) if isinstance(number, int) and number <= _MOST_ATTEMPTS else 1
 
 
 def _past(value: object, now: datetime) -> int | None:

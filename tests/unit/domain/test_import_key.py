@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstry.domain.import_key import Key, KeyKind, Refused, parse_key
-from firstry.domain.policy import Trigger
+from firstry.domain.policy import MANUAL, Trigger
 from firstry.domain.tenant import CloudId, parse_cloud_id
 
 TRIGGERS = frozenset({Trigger("AUTO_12H"), Trigger("AUTO_24H")})
@@ -81,6 +81,7 @@ def test_two_tenants_never_meet_in_one_key(cloud_id: str, other: str) -> None:
         "tenant:====",
         "tenant:a",
         "tenant:a+b/",
+        "tenant:c2l0!!!!ZQ",
         "tenant:/w",
         "cloudId:",
         "cloudId:null",
@@ -118,6 +119,12 @@ def test_a_key_that_names_no_tenant_is_refused(shape: str, named: str) -> None:
 def test_a_key_of_the_scheduler_in_no_known_form_is_refused(key: str) -> None:
     """P8: not passed over in silence."""
     assert isinstance(parse_key(key, TRIGGERS), Refused)
+
+
+def test_a_manual_report_is_never_one_that_is_made_once() -> None:
+    """Whatever the settings name: a marker of one would hold up what somebody asks for."""
+    key = f"phase5:scheduler:{UUID}:MANUAL:DONE"
+    assert isinstance(parse_key(key, TRIGGERS | {MANUAL}), Refused)
 
 
 @pytest.mark.parametrize("key", ["", "phase6:x", "phase5:scheduled", "settings", f"x:{UUID}"])

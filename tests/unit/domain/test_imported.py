@@ -192,6 +192,41 @@ def test_triggers_of_other_settings_are_armed_and_the_old_ones_stay_done() -> No
     assert milestone_of(store, weekly).due_at == at(168)
 
 
+def test_what_is_done_was_due_by_the_age_of_its_trigger() -> None:
+    """By the settings' own age where they have one, and by the predecessor's where not."""
+    ages = ((AUTO_12H, timedelta(hours=13)), (Trigger("AUTO_168H"), timedelta(hours=168)))
+    store, policy = MemoryStore(), Policy(triggers=ages)
+    assert take(store, at(30), policy, evidence=INSTALLED, done_12h={}, done_24h={}).done == 2
+    assert milestone_of(store, AUTO_12H).due_at == at(13)
+    assert milestone_of(store, AUTO_24H).due_at == at(24)
+    other = MemoryStore()
+    weekly = Policy(triggers=ages[1:])
+    take(other, at(30), weekly, evidence=INSTALLED, done_12h={}, done_24h={})
+    assert milestone_of(other, AUTO_12H).due_at == at(12)
+
+
+def test_a_wait_without_a_trigger_does_not_hold_up_what_was_never_attempted() -> None:
+    store = MemoryStore()
+    state = {"auto_12h_attempt_count": 1, "last_backoff_until": iso(at(26))}
+    take(store, evidence=INSTALLED, state=state)
+    assert milestone_of(store, AUTO_12H).next_due == at(26)
+    assert milestone_of(store, AUTO_24H).next_due == at(24)
+
+
+def test_the_ledger_tells_when_it_was_done() -> None:
+    store = MemoryStore()
+    take(store, evidence=INSTALLED, done_12h={"completed_at": iso(at(12, 1))})
+    (entry,) = all_entries(store)
+    assert json.loads(entry.body)["detail"]["done"] == [
+        {
+            "trigger": "AUTO_12H",
+            "revision": 1,
+            "due_at": iso(at(12)),
+            "completed_at": iso(at(12, 1)),
+        }
+    ]
+
+
 def test_the_ledger_tells_what_was_taken_over() -> None:
     store = MemoryStore()
     take(store, evidence=INSTALLED, done_12h={}, state={"auto_24h_attempt_count": 1})

@@ -150,3 +150,29 @@ def test_an_uninstalled_site_takes_no_evidence_from_a_dump() -> None:
     assert recorded is Recorded.INSTALLATION
     assert known(store).uninstalled_at is None
     assert milestone_of(store, AUTO_24H).due_at == at(54)
+
+
+def test_a_dump_that_says_nothing_new_of_a_tenant_without_evidence_changes_nothing() -> None:
+    store = MemoryStore()
+    take(store, done_12h={})
+    before = known(store)
+    assert take(store, at(14), state=failing(2)) == Taken(Met.KNOWN, armed=0, done=0)
+    assert known(store) == before
+
+
+def test_without_evidence_the_first_completion_stands_in_the_place_of_the_installation() -> None:
+    store = MemoryStore()
+    first, second = {"completed_at": iso(at(12, 1))}, {"completed_at": iso(at(12, 59))}
+    take(store, done_12h=second, done_24h=first)
+    assert known(store).installation.installed_at == at(12, 1)
+
+
+def test_a_second_dump_adds_the_marker_of_a_trigger_that_was_never_seen_here() -> None:
+    store = MemoryStore()
+    take(store, done_12h={"completed_at": iso(at(12, 1))})
+    taken = take(store, at(30), done_24h={"completed_at": iso(at(24, 1))})
+    assert taken == Taken(Met.KNOWN, armed=0, done=1)
+    added = milestone_of(store, AUTO_24H)
+    assert added.is_imported()
+    assert (added.installed_at, added.due_at) == (at(12, 1), at(36, 1))
+    assert added.completed_at == at(24, 1)

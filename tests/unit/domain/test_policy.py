@@ -63,6 +63,12 @@ def test_a_window_ends_when_the_next_trigger_is_due(
     assert policy.window_end(Trigger(trigger), INSTALLED_AT) == expected
 
 
+@pytest.mark.parametrize("trigger", ["D", "MANUAL"])
+def test_only_a_trigger_of_the_policy_has_a_window(trigger: str) -> None:
+    with pytest.raises(ValueError, match=f"{trigger} is no trigger of this policy"):
+        Policy(triggers=THREE).window_end(Trigger(trigger), INSTALLED_AT)
+
+
 def test_the_defaults_are_those_of_the_contract() -> None:
     assert DEFAULT.triggers == ((AUTO_12H, timedelta(hours=12)), (AUTO_24H, timedelta(hours=24)))
     assert DEFAULT.waits == WAITS
@@ -70,6 +76,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (DEFAULT.manual_rate, MANUAL_RATE_PERIOD) == (6, timedelta(hours=1))
     assert (timedelta(seconds=5), timedelta(hours=72)) == (CLOCK_TOLERANCE, SILENCE)
     assert DEFAULT.generation_timeout < DEFAULT.lease == timedelta(seconds=300)
+    assert DEFAULT.retention == timedelta(days=90)
     assert DEFERRALS_IN_A_ROW == {DeferralKind.TOKEN: 5, DeferralKind.QUOTA: 48}
     assert DEFAULT.window_end(AUTO_12H, INSTALLED_AT) == at(24)
     assert DEFAULT.window_end(AUTO_24H, INSTALLED_AT) is None

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pytest
@@ -32,6 +32,7 @@ class Slow(FalteringStore):
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[int] = []
+        self.instants: list[datetime] = []
         self.came, self.may_go = threading.Event(), threading.Event()
         self.may_go.set()
         self.refused: Tenant | None = None
@@ -40,6 +41,7 @@ class Slow(FalteringStore):
         self, now: datetime, work: Mapping[Tenant, Decide[T]], *, skip_locked: bool = False
     ) -> dict[Tenant, T]:
         self.sizes.append(len(work))
+        self.instants.append(now)
         self.came.set()
         assert self.may_go.wait(10)
         if self.refused in work:
@@ -58,14 +60,22 @@ def claimed(store: Slow) -> list[Claim]:
     return claims
 
 
-def settle_together(store: Slow, claims: list[Claim]) -> list[Settled | Fenced | BaseException]:
-    """Settle the first claim, and all others while the store is busy with it."""
+def settle_together(
+    store: Slow, claims: list[Claim], step: timedelta = timedelta()
+) -> list[Settled | Fenced | BaseException]:
+    """Settle the first claim, and all others while the store is busy with it.
+
+    Each of the others ends a `step` later than the one before.
+    """
     settler = GroupSettler(store, DEFAULT)
     store.may_go.clear()
     with ThreadPoolExecutor(len(claims)) as threads:
         first = threads.submit(settler.settle, claims[0], OUTCOME, at(12.1))
         assert store.came.wait(10)
-        others = [threads.submit(settler.settle, held, OUTCOME, at(12.1)) for held in claims[1:]]
+        others = [
+            threads.submit(settler.settle, held, OUTCOME, at(12.1) + number * step)
+            for number, held in enumerate(claims[1:])
+        ]
         while len(settler._waiting) < len(others):
             pass
         store.may_go.set()
@@ -80,6 +90,24 @@ def test_what_ends_while_another_commits_goes_in_one_transaction() -> None:
     for number in range(TENANTS):
         milestone = milestone_of(store, AUTO_12H, tenant(number))
         assert milestone.next_due == at(12.1) + DEFAULT.waits[0]
+
+
+def test_two_outcomes_are_enough_for_one_transaction() -> None:
+    store = Slow()
+    settle_together(store, claimed(store)[:3])
+    assert store.sizes == [1, 2]
+
+
+def test_a_group_is_written_at_the_latest_of_its_instants() -> None:
+    """I14: no store is told an earlier time than an outcome in it was decided by."""
+    store, step = Slow(), timedelta(seconds=1)
+    claims = claimed(store)
+    store.instants.clear()
+    settle_together(store, claims, step)
+    assert store.instants == [at(12.1), at(12.1) + (TENANTS - 2) * step]
+    for number, held in enumerate(claims[1:]):
+        milestone = milestone_of(store, AUTO_12H, held.tenant)
+        assert milestone.next_due == at(12.1) + number * step + DEFAULT.waits[0]
 
 
 def test_an_outcome_that_the_store_refuses_holds_up_no_other() -> None:
