@@ -50,7 +50,7 @@ class LogTelemetry:
         self._clock = clock
         renderer = structlog.processors.JSONRenderer(serializer=_dumps) if as_json else _as_text
         self._logger = structlog.wrap_logger(
-            structlog.PrintLogger(stream), processors=[_allow_listed, renderer]
+            structlog.WriteLogger(stream), processors=[_allow_listed, renderer]
         )
 
     def emit(self, event: Event, tenant: Tenant | None = None, **fields: object) -> None:
