@@ -40,6 +40,10 @@ BATCHES = 15
 OTHERS = """SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+HOLD_UP = """CREATE FUNCTION held_up() RETURNS boolean LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN true; END';
+    CREATE POLICY held_up ON tenant AS RESTRICTIVE USING (held_up())"""
+HELD_UP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
 RAISE = "UPDATE milestone SET fence = fence + 1 WHERE cloud_id = %s AND trigger_name = %s"
 
 
@@ -154,7 +158,7 @@ def held(database: ServiceDatabase, *tenants: Tenant) -> Iterator[psycopg.Connec
     with psycopg.connect(database.admin_url) as connection:
         ids = [who.cloud_id for who in tenants]
         locked = connection.execute(
-            "SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%s) FOR NO KEY UPDATE", (ids,)
+            "SELECT cloud_id FROM tenant WHERE cloud_id = ANY(%s) FOR NO KEY UPDATE NOWAIT", (ids,)
         ).fetchall()
         assert len(locked) == len(tenants)
         yield connection
@@ -205,6 +209,39 @@ def test_sessions_that_leave_out_what_is_held_share_the_work(
     for who in EVERYBODY:
         assert milestone_of(postgres, AUTO_12H, who).fence == 1
     other.close()
+
+
+def test_who_was_claimed_while_the_lock_was_looked_for_is_let_go(
+    database: ServiceDatabase, postgres: Store
+) -> None:
+    """The search sees what was committed when it began, and would hold up their settle."""
+    taken = EVERYBODY[:2]
+    asked: list[TenantRecord | None] = []
+
+    def decide(record: TenantRecord | None) -> Change[Any]:
+        asked.append(record)
+        with held(database, *taken):
+            return claim(record, at(12), DEFAULT)
+
+    quick = PostgresStore(database.admin_url)  # whom no wall holds up
+    with (
+        psycopg.connect(database.admin_url, autocommit=True) as admin,
+        ThreadPoolExecutor(1) as one,
+    ):
+        admin.execute(HOLD_UP)
+        admin.execute("SELECT pg_advisory_lock(7)")
+        work = dict.fromkeys(EVERYBODY, decide)
+        claiming = one.submit(postgres.transact_many, at(12), work, skip_locked=True)
+        wait = until()
+        while admin.execute(HELD_UP).fetchone() == (0,):
+            wait.more("the search to be held up")
+        mine = quick.transact_many(at(12), claims(*taken), skip_locked=True)
+        admin.execute("SELECT pg_advisory_unlock(7)")
+        theirs = claiming.result(20)
+    assert mine.keys() == set(taken)
+    assert theirs.keys() == set(EVERYBODY) - set(taken)
+    assert len(asked) == len(theirs)
+    quick.close()
 
 
 def test_a_row_that_changed_behind_the_lock_stops_the_whole_batch(

@@ -13,7 +13,7 @@ from typing import Any
 from firstry.domain.errors import Defect
 from firstry.domain.instant import from_milliseconds
 from firstry.domain.ledger import Head
-from firstry.domain.milestone import Act, LastError, Milestone, State
+from firstry.domain.milestone import LIVE, Act, LastError, Milestone, State
 from firstry.domain.policy import DeferralKind
 from firstry.domain.record import Erasure, Installation, InstallationSource, TenantRecord
 from firstry.domain.tenant import Tenant
@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 
 _OF_TENANT = 16
 """So many columns of a tenant come before those of its milestone."""
+_STATE, _NEXT_DUE = _OF_TENANT + 2, _OF_TENANT + 6
 _STATES = {each.value: each for each in State}
 _SOURCES = {each.value: each for each in InstallationSource}
 _NONE_OFF: frozenset[str] = frozenset()
@@ -43,6 +44,13 @@ def records_of(rows: Iterable[Sequence[Any]]) -> list[TenantRecord]:
         return [_record(list(run), at) for _, run in groupby(rows, key=itemgetter(0))]
     except (ValueError, TypeError, OverflowError, KeyError) as error:
         raise Defect(f"a stored row cannot be read ({type(error).__name__})") from error
+
+
+def claimed_ids(rows: Sequence[Sequence[Any]], now: int) -> set[str]:
+    """Return the cloudIds of who is claimed and has nothing else due at `now`, in milliseconds."""
+    live = [(row[0], row[_STATE], row[_NEXT_DUE] <= now) for row in rows if row[_STATE] in LIVE]
+    due = {cloud_id for cloud_id, _, is_due in live if is_due}
+    return {cloud_id for cloud_id, state, _ in live if state == State.CLAIMED} - due
 
 
 class _Instants(dict[int | None, Any]):

@@ -8,7 +8,7 @@ made.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -33,6 +33,7 @@ from firstry.stores.sql.postgres.connection import (
 from firstry.stores.sql.postgres.migration import check_fit
 from firstry.stores.sql.postgres.pool import Pool
 from firstry.stores.sql.postgres.statement import BATCHED
+from firstry.stores.sql.record_row import claimed_ids
 from firstry.stores.sql.session import Row, Step, Values
 from firstry.stores.sql.store import SqlStore
 
@@ -63,7 +64,9 @@ WHERE t.cloud_id = ANY(%(cloud_ids)b)
                   AND m.state IN ('scheduled', 'claimed') AND m.next_due <= %(now)b))
 ORDER BY t.cloud_id FOR NO KEY UPDATE OF t SKIP LOCKED
 """
-"""Who has just been claimed is not locked again for nothing: its settle would have to wait."""
+"""Who has just been claimed is not locked again for nothing: its settle would have to wait.
+
+It looks at what was committed when it began, so `_keep_free` looks once more."""
 _MOVE_CLOCK = """
 UPDATE store_clock SET high_water_at = %(now)b WHERE only_row = (
     SELECT only_row FROM store_clock WHERE high_water_at < %(before)b FOR UPDATE SKIP LOCKED)
@@ -186,8 +189,7 @@ class PostgresSession:
     ) -> None:
         self._connection, self._database = connection, database
         self.locked, self.records = tenants, list[tuple[Any, ...]]()
-        if tenants:
-            self._lock(tenants, due_at)
+        self._lock(tenants, due_at)
 
     def write(self, steps: Sequence[Step]) -> None:
         with mapped_errors():
@@ -224,6 +226,8 @@ class PostgresSession:
         Unknown tenants are held too, by their key: who records one first wins,
         and the other is told to begin again. With `due_at` nobody is waited for.
         """
+        if not tenants:
+            return
         values: dict[str, object] = {"cloud_ids": [tenant.cloud_id for tenant in tenants]}
         lock = _LOCK
         if due_at is not None:
@@ -233,13 +237,25 @@ class PostgresSession:
             _see(self._connection, tenants)
             held = cursors[0].execute(lock, values, binary=True)
             found = cursors[1].execute(in_dialect(statement.READ_TENANTS), values, binary=True)
-        records = found.fetchall()
+        self.locked, self.records = tenants, found.fetchall()
         if due_at is not None:
-            free = {cloud_id for (cloud_id,) in held.fetchall()}
-            theirs = {each[0] for each in records} - free  # unknown ones are nobody's
-            self.locked = [tenant for tenant in tenants if tenant.cloud_id not in theirs]
-            records = [each for each in records if each[0] in free]
-        self.records = records
+            self._keep_free({cloud_id for (cloud_id,) in held}, due_at)
+
+    def _keep_free(self, free: Set[str], due_at: datetime) -> None:
+        """Leave out whom others hold; unknown tenants are nobody's.
+
+        Who was claimed while the lock was looked for is locked here for nothing, and
+        its settle waits for it: then let go of all, and lock the others anew.
+        """
+        claimed = claimed_ids(self.records, to_milliseconds(due_at))
+        is_in_the_way = not claimed.isdisjoint(free)
+        theirs = claimed if is_in_the_way else {each[0] for each in self.records} - free
+        self.locked = [tenant for tenant in self.locked if tenant.cloud_id not in theirs]
+        self.records = [each for each in self.records if each[0] not in theirs]
+        if is_in_the_way:
+            with mapped_errors():
+                self._connection.rollback()
+            self._lock(self.locked, due_at)
 
 
 def _send(cursor: psycopg.Cursor[DictRow], step: Step) -> None:
