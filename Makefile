@@ -38,8 +38,8 @@ format: setup ## put the code into shape
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
 
-bench: setup ## measure firstry against the raw limit (BENCH_TENANTS=1000000: full size)
-	@PYTHONPATH=tests $(RUN)/python -m bench
+bench: setup ## measure firstry against the raw limit (SUBJECTS="drain idle": some; BENCH_TENANTS=1000000: full size)
+	@PYTHONPATH=tests $(RUN)/python -m bench $(SUBJECTS)
 
 bench-peers: setup ## measure firstry beside other queues, each in an environment of its own
 	@PYTHONPATH=tests $(RUN)/python -m bench.peers

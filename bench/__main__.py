@@ -2,7 +2,7 @@
 
 Each row is measured several times in turn with what it is held against, so that
 a machine whose speed drifts moves both. Words choose some of the subjects:
-`python -m bench drain waiting`.
+`make bench SUBJECTS="drain waiting"`.
 """
 
 import sys

@@ -14,6 +14,7 @@ from bench.cost import Cost, cost_of
 from bench.drainer import BATCH, BODY, drain
 from bench.ground import Ground
 from bench.raw import raw_drain
+from bench.replay import replayed
 from bench.row import ROUNDS, Row, in_turn
 
 JOBS = 4_000
@@ -24,14 +25,20 @@ GOALS = {"SQLite": 0.3, "PostgreSQL": 0.4}
 
 
 def rows(ground: Ground, many: int = MANY) -> list[Row]:
-    """Measure one process beside the raw loop, and on PostgreSQL two and eight."""
-    pairs = [(_alone(ground), raw_drain(ground, JOBS, BODY, BATCH)) for _ in range(ROUNDS)]
-    ours, raw = (median(each.per_second for each in side) for side in zip(*pairs, strict=True))
-    cpu, least = (median(c.cpu_microseconds for c in side) for side in zip(*pairs, strict=True))
+    """Measure one process beside the raw loop and its own writes; on PostgreSQL two and eight."""
+    rounds = [
+        (_alone(ground), raw_drain(ground, JOBS, BODY, BATCH), replayed(ground, JOBS))
+        for _ in range(ROUNDS)
+    ]
+    ours, raw, most = (median(c.per_second for c in side) for side in zip(*rounds, strict=True))
+    cpu, least, own = (median(c.cpu_microseconds for c in s) for s in zip(*rounds, strict=True))
     what, against = f"drain on {ground.name}", f"raw claim + complete, batch {BATCH}"
     alone = [
         Row("perf-1", what, "reports/s", ours, against, raw, f">= {GOALS[ground.name]}"),
+        Row("perf-1", what, "reports/s", ours, "its writes, played again", most, ""),
+        Row("perf-1", f"its writes alone, {ground.name}", "reports/s", most, against, raw, ""),
         Row("perf-1", what + ", processor", "us", cpu, against, least, "informative"),
+        Row("perf-1", what + ", processor", "us", cpu, "its writes, played again", own, ""),
     ]
     if ground.cluster is None:
         return alone
@@ -100,11 +107,14 @@ def _crowd(ground: Ground, jobs: int) -> list[Row]:
             admin.execute(f"ALTER DATABASE {_name(url)} SET {setting}".encode())
         before = len(ground.cluster.log)
         _drained_by(WORKERS, url, jobs)
-        waits = ground.cluster.log[before:].count("still waiting for")
+        told = ground.cluster.log[before:]
+        waits = told.count("still waiting for")
         counted = admin.execute(
             "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         ).fetchone()
         assert counted is not None
+    if waits:
+        print(told, file=sys.stderr)  # it says who waited for what
     what = f"{WORKERS} workers, {jobs:,} jobs: "
     return [
         Row("perf-1", what + "deadlocks", "", counted[0], "", 0, "0"),
