@@ -44,7 +44,7 @@ bench: setup ## measure firstry against the raw limit (SUBJECTS="drain idle": so
 bench-peers: setup ## measure firstry beside other queues, each in an environment of its own
 	@PYTHONPATH=tests $(RUN)/python -m bench.peers
 
-soak: setup ## run the long sizes of every proof, about an hour (ARGS="postgres --minutes 10")
+soak: setup ## run the long sizes of every proof, over an hour (ARGS="postgres --minutes 10")
 	@$(RUN)/python tests/soak.py $(ARGS)
 
 picture: setup ## make the pictures in docs/images anew, in a real Chromium

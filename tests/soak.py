@@ -1,6 +1,6 @@
 """Run the long sizes of every programme that proves firstry, one after the other.
 
-    python tests/soak.py                      everything: about an hour on two cores
+    python tests/soak.py                      everything: about 75 minutes on two cores
     python tests/soak.py postgres sqlite      some of it
     python tests/soak.py --minutes 30         a longer soak under load
 
