@@ -242,6 +242,14 @@ def test_what_is_asked_wrongly_is_refused_with_its_field(world: World, ops: Oper
     assert world.database.count("ledger") == before
 
 
+def test_a_field_that_is_there_twice_is_refused(world: World, ops: Operator) -> None:
+    """As in a query: of two values nobody can say which was meant."""
+    path = f"/tenants/{world.installed().cloud_id}/pause"
+    answer = ops.send("POST", path, b'{"reason": "one", "reason": "two"}')
+    refused(answer, 400, "INPUT_INVALID")
+    assert b"is there twice" in answer.body
+
+
 def test_what_is_not_there_is_404(world: World, ops: Operator) -> None:
     for path in ("/tenants/no-such", "/tenants/%20", "/tenants/null", "/reports/x", "/bulk/x"):
         assert ops.get(path).status == 404, path

@@ -11,7 +11,7 @@ from firstry.sim.platform_key import KeyRing
 from firstry.web.oidc.person import cleaned
 from support.console import signed_in
 from support.oidc_provider import Claims, OidcProvider
-from support.oidc_visit import CLOCK, OidcVisit, began, visit
+from support.oidc_visit import CLOCK, START, OidcVisit, began, visit
 from support.service import World
 
 SESSION = "__Host-firstry"
@@ -77,6 +77,31 @@ def test_a_role_that_was_lowered_counts_from_the_next_sign_in(person: OidcVisit)
     assert person.signed_in().status == 403
 
 
+def test_it_ends_also_where_the_way_back_brings_no_cookie(person: OidcVisit) -> None:
+    """Coming from the provider is cross-site, so a browser keeps the strict cookie back."""
+    person.signed_in()
+    former = person.browser.cookies[SESSION]
+    answer = person.agreed(person.begun())
+    del person.browser.cookies[SESSION]
+    assert person.returned(answer).status == 200
+    person.browser.cookies[SESSION] = former
+    assert person.browser.get("/console").status == 303
+
+
+def test_a_sign_in_that_another_site_begins_is_asked_for_once_more_from_here(
+    person: OidcVisit,
+) -> None:
+    """Only from here the browser sends the cookie of the session that has to end."""
+    answer = person.browser.get(f"{START}?to=/console/flags", {"sec-fetch-site": "cross-site"})
+    assert (answer.status, "set-cookie" in answer.headers) == (200, False)
+    assert f"url={START}?to=%2Fconsole%2Fflags" in answer.body.decode()
+
+
+def test_an_address_too_long_for_a_cookie_is_left_out(person: OidcVisit) -> None:
+    answer = person.signed_in("/console/tenants?filter=" + "x" * 4000)
+    assert (answer.status, 'url=/console"' in answer.body.decode()) == (200, True)
+
+
 def test_a_session_by_token_ends_with_the_sign_in(person: OidcVisit) -> None:
     browser = signed_in(person.world, Role.ADMIN, "root")
     former = browser.cookies[SESSION]
@@ -118,6 +143,11 @@ def test_the_name_fits_the_ledger(person: OidcVisit, said: str, name: str) -> No
     assert shape.fullmatch(actor) if is_marked else actor == name
 
 
+def test_nobody_can_call_themselves_by_a_marked_name() -> None:
+    marked = cleaned("auth0|5f7c")
+    assert cleaned(marked.removeprefix("oidc ")) != marked
+
+
 def test_two_names_never_become_one() -> None:
     said = ["a|b", "a-b", "a!b", "a  b", "ä", "ö", "x" * 100, "x" * 99, "a|b ", "oidc a-b"]
     names = [cleaned(each) for each in said]
@@ -130,6 +160,15 @@ def test_nobody_gets_in_without_a_name(person: OidcVisit, claims: Claims) -> Non
     person.provider.person["sub"] = "ann"
     person.provider.lie = lambda token: {k: v for k, v in token.items() if k != "sub"} | claims
     assert person.signed_in().status == 403
+    assert began(person) == []
+
+
+@pytest.mark.parametrize("name", ["\ud800", "ann\udfff@example.com"])
+def test_a_name_that_is_half_a_character_is_refused(person: OidcVisit, name: str) -> None:
+    """JSON can say it, and no text of a ledger can."""
+    person.provider.lie = lambda claims: claims | {"email": name, "sub": name}
+    answer = person.signed_in()
+    assert (answer.status, b"SIGN_IN_REFUSED" in answer.body) == (403, True)
     assert began(person) == []
 
 

@@ -187,9 +187,16 @@ class _Path:
 
 def _parsed(body: bytes) -> object:
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise InputInvalid("the body is not JSON", 'for example {"reason": "case 17"}') from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InputInvalid("a field of the body is there twice", "give each one once")
+    return found
 
 
 def _response(reply: Reply) -> Response:

@@ -46,7 +46,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 def begin(
     parts: ConsoleParts,
-    request: Request,
+    former: str | None,
     name: str,
     role: Role,
     token_id: str | None,
@@ -54,13 +54,12 @@ def begin(
 ) -> str:
     """Begin a session for somebody who has proved to be `name`; return its cookie header.
 
-    The session that the same browser had ends. `name` stands in the ledger as
-    `operator:name`; `token_id` ends the session with that token.
+    The session that the same browser had ends: `former` is its digest. `name` stands in
+    the ledger as `operator:name`; `token_id` ends the session with that token.
     """
     secret = session_secret(secrets.token_bytes(SECRET_BYTES))
     session = ConsoleSession(session_digest(secret), name, role, token_id, now, now, now + LONGEST)
-    former = secret_of(request)
-    parts.sessions.begin(session, session_digest(former) if former else None)
+    parts.sessions.begin(session, former)
     return f"{COOKIE}={secret}; {_RULES}"
 
 
@@ -73,6 +72,12 @@ def session_of(sessions: SessionRegister, request: Request, now: datetime) -> Co
 def secret_of(request: Request) -> str:
     """Return the secret in the request's cookie, or an empty text."""
     return _cookie(request, COOKIE)
+
+
+def former_of(request: Request) -> str | None:
+    """Return the digest of the session that the request's cookie names, good or not."""
+    secret = secret_of(request)
+    return session_digest(secret) if secret else None
 
 
 def sign_out(visit: Visit) -> Moved:
@@ -139,7 +144,8 @@ class SignIn:
             raise
         with suppress(StoreUnavailable):  # a note that is lost refuses nobody
             self._parts.tokens.note_use(token, now)
-        return begin(self._parts, request, token.name, token.role, token.token_id, now)
+        former = former_of(request)
+        return begin(self._parts, former, token.name, token.role, token.token_id, now)
 
     def _page(
         self,

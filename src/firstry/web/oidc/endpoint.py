@@ -7,6 +7,8 @@ asked for the token, and only a token that holds in every respect begins a sessi
 
 Coming back is a GET of another site, so the cookie is `SameSite=Lax`; what it can do is to
 sign in the very person whom the provider names, which is what the browser was sent for.
+The session's own cookie is strict and does not come along, so the sealed one says which
+session ends; a sign-in that another site begins is begun once more from here for it.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -40,6 +43,8 @@ COOKIE = "__Host-firstry-oidc"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 """What is answered; only the first is taken."""
 THREADS = 4
+LONGEST_TO = 1000
+"""Longer addresses, in characters, do not fit into the cookie; the overview is shown then."""
 _RULES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 _REFUSALS: Mapping[str, tuple[str, str]] = {
     "access_denied": (
@@ -118,7 +123,12 @@ class Oidc:
     def _begun(self, request: Request, now: datetime) -> Response:
         """Send the browser to the provider."""
         to = sign_in.local(fields_of(request.url.query).get("to", ""))
-        pending = pending_at(now, self._own_url(request) + BACK, to)
+        if len(to) > LONGEST_TO:
+            to = sign_in.local("")
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return sign_in.crossing(f"{PATH}?{urlencode({'to': to})}")
+        former = sign_in.former_of(request)
+        pending = pending_at(now, self._own_url(request) + BACK, to, former)
         headers = {
             **HEADERS,
             "set-cookie": f"{COOKIE}={self._seal.seal(pending)}; {_RULES}; "
@@ -138,7 +148,8 @@ class Oidc:
             raise
         own = self._provider.settings
         person = person_of(claims, own.name_claim, own.role_claim, own.roles)
-        cookie = sign_in.begin(self._parts, request, person.name, person.role, None, now)
+        former = sign_in.former_of(request) or pending.former
+        cookie = sign_in.begin(self._parts, former, person.name, person.role, None, now)
         response = sign_in.crossing(pending.to)
         response.headers.append("set-cookie", f"{COOKIE}=; {_RULES}; Max-Age=0")
         response.headers.append("set-cookie", cookie)

@@ -26,7 +26,10 @@ _SHAPE = re.compile(r"([A-Za-z0-9._-]{1,64})~([A-Za-z0-9_-]{40,3000})")
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What the answer of the provider has to fit. `begun_at` is in milliseconds."""
+    """What the answer of the provider has to fit. `begun_at` is in milliseconds.
+
+    `former` is the digest of the session that the browser had; it ends with the sign-in.
+    """
 
     state: str
     nonce: str = field(repr=False)
@@ -34,6 +37,7 @@ class Pending:
     redirect_uri: str
     to: str
     begun_at: int
+    former: str | None = None
 
 
 class PendingSeal:
@@ -67,9 +71,10 @@ class PendingSeal:
         return pending
 
 
-def pending_at(now: datetime, redirect_uri: str, to: str) -> Pending:
+def pending_at(now: datetime, redirect_uri: str, to: str, former: str | None) -> Pending:
     """Return a new one, with 256 bits of chance in each word."""
-    return Pending(_chance(), _chance(), _chance(), redirect_uri, to, to_milliseconds(now))
+    begun_at = to_milliseconds(now)
+    return Pending(_chance(), _chance(), _chance(), redirect_uri, to, begun_at, former)
 
 
 def _chance() -> str:

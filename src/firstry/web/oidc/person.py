@@ -16,6 +16,9 @@ LONGEST_CLAIM = 255
 MOST_GROUPS = 1000
 _UNFIT = re.compile(r"[^A-Za-z0-9._@ -]+")
 _MARK_LENGTH = 8
+_MARKED = re.compile(rf"\.[0-9a-f]{{{_MARK_LENGTH}}}")
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""Half a surrogate pair: JSON can hold it, a ledger cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ def person_of(
             f"the identity provider does not say who you are: there is no claim {name_claim}",
             "have the provider send it, or name another claim in OIDC_NAME_CLAIM",
         )
+    if _HALF.search(name):
+        raise SignInRefused(
+            f"the identity provider's claim {name_claim} is no text: it has half a character",
+            "have it set right there, or name another claim in OIDC_NAME_CLAIM",
+        )
     found = {roles[group] for group in _groups(_at(claims, role_claim)) if group in roles}
     if not found:
         raise RoleMissing(
@@ -52,13 +60,16 @@ def person_of(
 def cleaned(name: str) -> str:
     """Return a name as the ledger takes it; where something is left out, a mark tells it apart.
 
+    A name that ends as if it were marked is marked too, so nobody can call themselves so.
+
     >>> cleaned("ann@example.com")
     'oidc ann@example.com'
     >>> cleaned("auth0|5f7c") != cleaned("auth0-5f7c")
     True
     """
     kept = PREFIX + _UNFIT.sub("-", name)
-    if kept == PREFIX + name and len(kept) <= LONGEST_NAME:
+    looks_marked = _MARKED.fullmatch(name[-_MARK_LENGTH - 1 :]) is not None
+    if kept == PREFIX + name and len(kept) <= LONGEST_NAME and not looks_marked:
         return parse_name(kept)
     mark = hashlib.sha256(name.encode()).hexdigest()[:_MARK_LENGTH]
     return parse_name(f"{kept[: LONGEST_NAME - _MARK_LENGTH - 1]}.{mark}")
