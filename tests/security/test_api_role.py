@@ -82,6 +82,8 @@ def test_a_role_may_what_it_may(yard: Yard, route: ApiRoute, role: Role | None) 
             refused(answer, 403, "ROLE_INSUFFICIENT")
         else:
             assert answer.status in (200, 400, 404), answer.body
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(

@@ -77,5 +77,6 @@ def refused(answer: Answer, status: int, code: str) -> dict[str, Any]:
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert (problem["status"], problem["code"]) == (status, code), problem
-    assert {"type", "title", "detail", "remedy"} <= problem.keys()
+    assert {"type", "title"} <= problem.keys()
+    assert all((problem["detail"], problem["remedy"])), problem
     return problem

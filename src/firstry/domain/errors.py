@@ -61,9 +61,12 @@ class EraseNotAllowed(FirstryError):
 
 
 class Conflict(FirstryError):
-    """The act does not fit the state that the store is in."""
+    """The act does not fit the state that the store is in; the remedy says what would."""
 
     code = "CONFLICT"
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
 
 
 class RateExceeded(Conflict):

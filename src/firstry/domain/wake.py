@@ -4,13 +4,13 @@ One pure function serves twice: on the record that was read, to see whether
 there is anything to write at all, and inside the transaction, to write it.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from firstry.domain.claim import Claim, claim
 from firstry.domain.due import Quiet
 from firstry.domain.policy import TICK_NOTE_INTERVAL, Policy
 from firstry.domain.record import Change, SealedToken, TenantRecord
+from firstry.domain.value import replace
 
 
 def wake(

@@ -60,7 +60,9 @@ def _refuse_unless_served(record: TenantRecord) -> None:
             "record it first: firstry tenants add",
         )
     if record.uninstalled_at is not None:
-        raise Conflict(f"tenant {name} has uninstalled the app")
+        raise Conflict(
+            f"tenant {name} has uninstalled the app", "ask again once it has installed it again"
+        )
     if record.paused_at is not None:
         raise Conflict(f"tenant {name} is paused", "resume it first")
     if is_trigger_off(record.switched_off, MANUAL):

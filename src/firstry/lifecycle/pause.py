@@ -44,7 +44,7 @@ def switching(tenant: Tenant, order: Order, *, to_pause: bool) -> Decide[TenantR
             raise NotFound(f"there is no tenant {tenant.cloud_id}", "see `firstry tenants list`")
         if to_pause == (record.paused_at is not None):
             state = "paused already" if to_pause else "not paused"
-            raise Conflict(f"tenant {tenant.cloud_id} is {state}")
+            raise Conflict(f"tenant {tenant.cloud_id} is {state}", "there is nothing to do")
         switched = replace(record, paused_at=order.at if to_pause else None)
         entry = order.entry(PAUSED if to_pause else RESUMED)
         after, sealed = ledgered(switched, [entry])

@@ -7,7 +7,7 @@ from firstry.domain.claim import crash_noted
 from firstry.domain.errors import Conflict, NotFound
 from firstry.domain.ledger import OPERATOR, Actor
 from firstry.domain.milestone import Act, Milestone, require
-from firstry.domain.policy import Trigger
+from firstry.domain.policy import MANUAL, Trigger
 from firstry.domain.record import Change, Decide, Order, TenantRecord, ledgered
 from firstry.domain.tenant import Tenant
 from firstry.ports.store import Store
@@ -58,7 +58,11 @@ def retrying(tenant: Tenant, trigger: Trigger, order: Order) -> Decide[Milestone
 def _refuse_unless_waiting(milestone: Milestone, now: datetime) -> None:
     name = f"{milestone.trigger} revision {milestone.revision}"
     if not milestone.is_live():
-        raise Conflict(f"{name} is {milestone.state}: there is nothing to retry")
+        command = "reports generate" if milestone.trigger == MANUAL else "tenants reset"
+        raise Conflict(
+            f"{name} is {milestone.state}: there is nothing to retry",
+            f"to have another one made: firstry {command}",
+        )
     if milestone.is_leased(now):
         raise Conflict(f"{name} is claimed by an attempt", "wait until its lease has run out")
     if now < milestone.due_at:

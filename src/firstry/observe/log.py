@@ -49,9 +49,10 @@ class LogTelemetry:
     def __init__(self, clock: Clock, stream: TextIO, *, as_json: bool) -> None:
         self._clock = clock
         renderer = structlog.processors.JSONRenderer(serializer=_dumps) if as_json else _as_text
-        self._logger = structlog.wrap_logger(
+        unbound = structlog.wrap_logger(
             structlog.WriteLogger(stream), processors=[_allow_listed, renderer]
         )
+        self._logger = unbound.bind()  # else it is bound anew for every line
 
     def emit(self, event: Event, tenant: Tenant | None = None, **fields: object) -> None:
         """See `ports.telemetry.Telemetry`. A line that cannot be written is lost, no work is."""

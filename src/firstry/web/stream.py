@@ -7,15 +7,14 @@ from concurrent.futures import Executor
 from starlette.responses import StreamingResponse
 
 from firstry.insight.table import Table, TableFormat, written
-
-HEADERS: Mapping[str, str] = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+from firstry.web.header import NEVER_STORED
 
 
 def table_response(
     table: Table,
     format_: TableFormat,
     threads: Executor,
-    headers: Mapping[str, str] = HEADERS,
+    headers: Mapping[str, str] = NEVER_STORED,
     *,
     is_head: bool,
 ) -> StreamingResponse:

@@ -88,8 +88,17 @@ def test_a_retry_refuses_what_does_not_wait(store: MemoryStore) -> None:
     with pytest.raises(Conflict, match="claimed by an attempt"):
         retry_now(store, TENANT, AUTO_12H, "reason", at(12, 5) - MOMENT)
     complete(store, at(12, 35))
-    with pytest.raises(Conflict, match="completed"):
+    with pytest.raises(Conflict, match="completed") as refused:
         retried(store, 13)
+    assert "firstry tenants reset" in refused.value.remedy
+
+
+def test_who_retries_a_request_that_is_answered_is_told_to_ask_again(store: MemoryStore) -> None:
+    asked(store, 1)
+    complete(store, at(1))
+    with pytest.raises(Conflict, match="nothing to retry") as refused:
+        retried(store, 2, MANUAL)
+    assert "firstry reports generate" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

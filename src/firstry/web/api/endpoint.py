@@ -37,6 +37,7 @@ from firstry.web.api.problem import (
 )
 from firstry.web.api.route import ROUTES
 from firstry.web.api.schema import check_body, check_query
+from firstry.web.header import NEVER_STORED
 from firstry.web.remote.body import BodyTooLarge, read_body
 from firstry.web.stream import table_response
 
@@ -162,7 +163,7 @@ class Api:
         return Call(self._parts, token, request.path_params, query, content, key, now)
 
     async def _described(self, _: Request) -> Response:
-        return JSONResponse(self._document)
+        return JSONResponse(self._document, headers=NEVER_STORED)
 
 
 class _Path:
@@ -200,7 +201,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _response(reply: Reply) -> Response:
-    headers = {"cache-control": "no-store", **reply.headers}
+    headers = {**NEVER_STORED, **reply.headers}
     if reply.document is not None:
         return JSONResponse(reply.document, reply.status, headers)
     return Response(reply.content, reply.status, headers, reply.media_type)

@@ -15,6 +15,7 @@ from firstry.domain.canonical import Json
 from firstry.domain.errors import EraseNotAllowed, FirstryError
 from firstry.domain.filter_text import FilterInvalid
 from firstry.web.api.schema import FieldInvalid
+from firstry.web.header import NEVER_STORED
 from firstry.web.status import Statuses, status_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,7 +51,7 @@ class Problem:
             "remedy": self.remedy,
             **self.more,
         }
-        headers = {**_HEADERS.get(self.status, {}), **self.headers, "cache-control": "no-store"}
+        headers = {**_HEADERS.get(self.status, {}), **self.headers, **NEVER_STORED}
         return JSONResponse(document, self.status, headers, MEDIA_TYPE)
 
 

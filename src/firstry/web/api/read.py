@@ -83,7 +83,6 @@ def export(call: Call) -> Reply:
     file = call.parts.publisher.file(_stored(call), call.text("format") or "json")
     headers = {
         "content-disposition": f'attachment; filename="{file.name}"',
-        "x-content-type-options": "nosniff",
         "content-security-policy": "sandbox",
     }
     return Reply(content=file.content, media_type=file.media_type, headers=headers)

@@ -47,8 +47,8 @@ class FieldInvalid(InputInvalid):
 
     code = "FIELD_INVALID"
 
-    def __init__(self, field: str = "", message: str = "", example: str = "") -> None:
-        super().__init__(f"{field}: {message}", example)
+    def __init__(self, field: str, message: str, remedy: str) -> None:
+        super().__init__(f"{field}: {message}", remedy)
         self.field = field
 
 
@@ -97,22 +97,34 @@ def check_query(schemas: Mapping[str, Schema], name: str, text: str) -> str | in
 
 
 def _check(name: str, schema: Schema, value: object) -> None:
-    kind = schema["type"]
-    if kind == "integer":
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise FieldInvalid(name, "it is not a whole number")
-        if not schema.get("minimum", 0) <= value <= schema.get("maximum", 2**53):
-            low, high = schema.get("minimum", 0), schema.get("maximum", 2**53)
-            raise FieldInvalid(name, f"it is not between {low} and {high}")
-        return
+    if schema["type"] == "integer":
+        _check_number(name, schema, value)
+    else:
+        _check_text(name, schema, value)
+
+
+def _check_number(name: str, schema: Schema, value: object) -> None:
+    low, high = schema.get("minimum", 0), schema.get("maximum", 2**53)
+    remedy = f"send a whole number from {low} to {high}"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FieldInvalid(name, "it is not a whole number", remedy)
+    if not low <= value <= high:
+        raise FieldInvalid(name, f"it is not between {low} and {high}", remedy)
+
+
+def _check_text(name: str, schema: Schema, value: object) -> None:
     if not isinstance(value, str):
-        raise FieldInvalid(name, "it is not a text")
+        raise FieldInvalid(name, "it is not a text", "send it as a JSON string")
     if "enum" in schema and value not in schema["enum"]:
-        raise FieldInvalid(name, f"{_shown(value)} is none of {', '.join(schema['enum'])}")
-    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", 1000):
-        raise FieldInvalid(name, f"it has {len(value)} characters")
+        known = ", ".join(schema["enum"])
+        raise FieldInvalid(name, f"{_shown(value)} is none of {known}", f"send one of: {known}")
+    least, most = schema.get("minLength", 0), schema.get("maxLength", 1000)
+    if not least <= len(value) <= most:
+        remedy = f"send {least} to {most} characters"
+        raise FieldInvalid(name, f"it has {len(value)} characters", remedy)
     if "pattern" in schema and not re.fullmatch(schema["pattern"].strip("^$"), value):
-        raise FieldInvalid(name, f"{_shown(value)} does not fit {schema['pattern']}")
+        remedy = "see its pattern in /openapi.json"
+        raise FieldInvalid(name, f"{_shown(value)} does not fit {schema['pattern']}", remedy)
 
 
 def _shown(text: str) -> str:
