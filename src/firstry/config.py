@@ -1,20 +1,19 @@
 """All settings: read once, validated loudly, frozen.
 
 A setting comes from the environment (`FIRSTRY_<NAME>`) or from `firstry.toml`
-in the working folder; the environment wins. A wrong value names the setting,
-the value (never a secret) and an example. `SETTINGS` is the one list; the docs
-are compared with it.
+in the working folder (`config_source`). A wrong value names the setting, the
+value (never a secret) and an example. `SETTINGS` is the one list; the docs are
+compared with it.
 """
 
-import difflib
 import os
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from firstry.config_source import PREFIX, sourced
 from firstry.config_value import (
     APP_ARI,
     URL_READERS,
@@ -50,8 +49,6 @@ from firstry.domain.errors import SettingInvalid
 from firstry.domain.evidence import Dataset
 from firstry.domain.policy import CatchUp, Trigger
 
-PREFIX = "FIRSTRY_"
-FILE_NAME = "firstry.toml"
 MADE = "made by the command"
 ATLASSIAN_JWKS_URL = "https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json"
 READ_JIRA_WORK = tuple(
@@ -221,13 +218,13 @@ def load(made: Mapping[str, str] | None = None) -> Settings:
     `made` are settings that stand where neither the environment nor the file in
     the working folder sets them.
     """
-    sourced = {name: (text, MADE) for name, text in (made or {}).items()}
-    sourced |= _sourced(os.environ, Path())
-    texts = {name: text for name, (text, _) in sourced.items()}
+    found = {name: (text, MADE) for name, text in (made or {}).items()}
+    found |= sourced([s.name for s in SETTINGS], os.environ, Path())
+    texts = {name: text for name, (text, _) in found.items()}
     settings = Settings(
         **{s.name.lower(): _value(s, texts.get(s.name)) for s in SETTINGS},
         explained=tuple(
-            _explained(s, *sourced.get(s.name, (s.default, "default"))) for s in SETTINGS
+            _explained(s, *found.get(s.name, (s.default, "default"))) for s in SETTINGS
         ),
     )
     if settings.generation_timeout >= settings.lease:
@@ -308,41 +305,3 @@ def _shown(setting: Setting, text: str) -> str:
 
 def _explained(setting: Setting, text: str | None, source: str) -> Explained:
     return Explained(setting.name, None if text is None else _shown(setting, text), source)
-
-
-def _sourced(environ: Mapping[str, str], folder: Path) -> dict[str, tuple[str, str]]:
-    """Return the texts that are set, each with where; the environment wins."""
-    known = [s.name for s in SETTINGS]
-    in_file = _file_texts(folder / FILE_NAME, known)
-    texts = {name: (text, FILE_NAME) for name, text in in_file.items()}
-    for name, value in environ.items():
-        if not name.startswith(PREFIX):
-            continue
-        bare = name.removeprefix(PREFIX)
-        if bare in known:
-            texts[bare] = (value, "environment")
-        elif near := difflib.get_close_matches(bare, known, 1, 0.8):
-            raise SettingInvalid(
-                f"{name} is no setting of firstry", f"did you mean {PREFIX}{near[0]}?"
-            )
-    return texts
-
-
-def _file_texts(path: Path, known: list[str]) -> dict[str, str]:
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise SettingInvalid(f"{path.name} cannot be read: {error}", "see docs/cli.md") from None
-    texts: dict[str, str] = {}
-    for name, value in content.items():
-        bare = name.upper().removeprefix(PREFIX)
-        if bare not in known or isinstance(value, dict):
-            near = difflib.get_close_matches(bare, known, 1)
-            raise SettingInvalid(
-                f"{path.name} sets {name}, which is no setting of firstry",
-                f"did you mean {near[0]}?" if near else "see docs/cli.md",
-            )
-        texts[bare] = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return texts

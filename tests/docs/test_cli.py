@@ -11,7 +11,8 @@ import typer.main
 from docs.page import Page, Table, code, page, pages
 from firstry.cli.main import app
 from firstry.cli.output import Exit
-from firstry.config import PREFIX, SETTINGS, Setting
+from firstry.config import SETTINGS, Setting
+from firstry.config_source import PREFIX
 
 PAGE = "docs/cli.md"
 OPTIONS = ("option", "meaning")

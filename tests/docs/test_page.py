@@ -8,7 +8,8 @@ import pytest
 
 from docs.code_name import SOURCE, amount, is_dotted, is_path, plain, resolved
 from docs.page import ROOT, Page, page, pages, source_of
-from firstry.config import PREFIX, SETTINGS
+from firstry.config import SETTINGS
+from firstry.config_source import PREFIX
 
 PAGES = [pytest.param(each, id=name) for name, each in pages().items()]
 _SETTING = re.compile(rf"\b{PREFIX}([A-Z0-9_]*[A-Z0-9])\b")

@@ -9,7 +9,8 @@ import typer
 
 from firstry.cli.output import Output
 from firstry.cli.show import table
-from firstry.config import PREFIX, explain
+from firstry.config import explain
+from firstry.config_source import PREFIX
 from firstry.domain.errors import InputInvalid
 from firstry.domain.filter_text import print_span
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from firstry.cli.output import Exit, Output
-from firstry.config import PREFIX, SETTINGS
+from firstry.config import SETTINGS
+from firstry.config_source import PREFIX
 from firstry.domain.errors import InputInvalid
 from firstry.domain.instant import iso
 from firstry.stores.clock import HostClock

@@ -16,7 +16,8 @@ import typer
 from firstry import __version__
 from firstry.cli.keys import new_keys
 from firstry.cli.output import Exit
-from firstry.config import PREFIX, Settings, load, require_for_serve
+from firstry.config import Settings, load, require_for_serve
+from firstry.config_source import PREFIX
 from firstry.config_value import is_loopback
 from firstry.domain.errors import FirstryError, SettingInvalid
 from firstry.ports.telemetry import Event

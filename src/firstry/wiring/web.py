@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from firstry import __version__
-from firstry.config import PREFIX
+from firstry.config_source import PREFIX
 from firstry.config_value import is_loopback
 from firstry.exports.key import published
 from firstry.exports.publisher import ReportPublisher
