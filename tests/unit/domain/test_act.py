@@ -242,6 +242,16 @@ def test_pause_and_resume_refuse_what_is_so_already(store: MemoryStore) -> None:
             switch(store, tenant(9), "reason", at(1))
 
 
+def test_a_pause_and_its_end_stand_in_the_ledger(store: MemoryStore) -> None:
+    pause(store, TENANT, "too loud", at(1))
+    resume(store, TENANT, "quiet again", at(2))
+    told = [json.loads(entry.body) for entry in all_entries(store)[-2:]]
+    assert [(entry["kind"], entry["detail"]["reason"]) for entry in told] == [
+        ("PAUSED", "too loud"),
+        ("RESUMED", "quiet again"),
+    ]
+
+
 def test_an_attempt_that_runs_while_paused_still_settles(store: MemoryStore) -> None:
     held = won(store, at(12))
     pause(store, TENANT, "reason", at(12, 1))

@@ -124,6 +124,8 @@ def test_each_end_of_a_collection_has_its_outcome(
     error = settled.milestone.last_error
     assert (error.code if error else None) == code
     assert all_reports(bench.store) == ()
+    event, fields = bench.notebook.told[-1]
+    assert (event, fields["outcome"], fields["error_code"]) == (Event.ATTEMPT_SETTLED, act, code)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_a_settle_is_tried_again_while_the_store_is_lost(
     assert len(all_reports(store)) == 1
     assert len(bench.shelf.asked) == 1
     assert bench.notebook.events().count(Event.SETTLE_RETRIED) == len(bench.pauses) == times
-    assert bench.pauses == sorted(bench.pauses)
+    assert bench.pauses == [0.4, 0.8, 1.6, 3.2, *[5.0] * 6][:times]
     assert 0 < sum(bench.pauses) < DEFAULT.lease.total_seconds()
 
 
@@ -249,7 +251,8 @@ def test_a_settle_that_cannot_be_stored_is_a_crash(bench: Bench, store: Falterin
     with pytest.raises(StoreUnavailable):
         perform(bench.parts, held)
     store.before.clear()
-    assert 250 < sum(bench.pauses) < DEFAULT.lease.total_seconds()
+    lease = DEFAULT.lease.total_seconds()
+    assert lease - 10 < sum(bench.pauses) <= lease - 5  # one more would not have fitted in
     assert Event.ATTEMPT_SETTLED not in bench.notebook.events()
     assert milestone_of(store, AUTO_12H).state is State.CLAIMED
     bench.clock.pass_by(35 * 60)

@@ -1,12 +1,10 @@
 """The worker: every tenant that is due, within its slots, and an end to every pass."""
 
 import threading
-from datetime import timedelta
 
 import pytest
 
-from firstry.domain.claim import Claim
-from firstry.domain.due import Quiet, Reason
+from firstry.domain.due import Quiet
 from firstry.domain.errors import StoreUnavailable
 from firstry.domain.milestone import Act, State
 from firstry.domain.policy import CatchUp, Policy
@@ -14,10 +12,8 @@ from firstry.domain.settle import Settled
 from firstry.lifecycle.pause import pause
 from firstry.ports.evidence import Collected, TokenRefused, Unreadable
 from firstry.ports.telemetry import Event
-from firstry.ports.vault import SystemToken
 from firstry.scheduler.attempt import begin
 from firstry.scheduler.runner import Busy, Runner, Running
-from firstry.scheduler.tick import tick
 from firstry.scheduler.worker import (
     POLL_SECONDS,
     SHORTEST_SECONDS,
@@ -26,11 +22,9 @@ from firstry.scheduler.worker import (
     run_until,
 )
 from firstry.stores.memory import MemoryStore
-from support.attempt import Bench, FalteringStore, GlassVault, lost
+from support.attempt import Bench, FalteringStore, lost
 from support.domain import (
     AUTO_12H,
-    AUTO_24H,
-    INSTALLED_AT,
     TENANT,
     all_reports,
     at,
@@ -257,64 +251,3 @@ def test_a_pass_claims_in_one_transaction_as_many_as_slots_are_free() -> None:
     gate.opened.set()
     assert len(acts(started)) == 3
     runner.close()
-
-
-def system_token(expires_at_hours: float) -> SystemToken:
-    return SystemToken("bearer", "https://api.atlassian.com/ex/jira/site", at(expires_at_hours))
-
-
-def test_an_idle_tick_is_one_read_and_no_write() -> None:
-    """P16: nothing is opened for writing and nothing is sealed."""
-    store = FalteringStore()
-    install(store, token_until=at(40))
-    bench, vault = Bench(store), GlassVault()
-    tick(bench.parts, vault, TENANT, system_token(41), at(1))
-    writes = store.transactions
-    for minutes in (5, 10, 15):
-        answer = tick(bench.parts, vault, TENANT, system_token(41), at(1, minutes))
-        assert isinstance(answer, Quiet)
-    assert (store.transactions, vault.sealed) == (writes, 1)
-
-
-def test_a_tick_claims_and_is_performed_like_any_other() -> None:
-    """Contract F."""
-    bench, vault = Bench(MemoryStore()), GlassVault()
-    install(bench.store, token_until=None)
-    held = tick(bench.parts, vault, TENANT, system_token(13), at(12))
-    assert isinstance(held, Claim)
-    assert bench.notebook.events() == [Event.ATTEMPT_CLAIMED]
-    kept = bench.store.token(TENANT)
-    assert kept is not None
-    assert kept.expires_at == at(13)
-
-
-@pytest.mark.parametrize("hours", [11.9, 12, 12.04])
-def test_a_token_that_is_about_to_end_claims_nothing(hours: float) -> None:
-    bench, vault = Bench(MemoryStore()), GlassVault()
-    install(bench.store, token_until=None)
-    answer = tick(bench.parts, vault, TENANT, system_token(hours), at(12))
-    assert isinstance(answer, Quiet)
-    assert answer.reason is Reason.WAITING_FOR_TOKEN
-
-
-def test_a_tick_of_an_unknown_tenant_seals_and_writes_nothing() -> None:
-    store = FalteringStore()
-    bench, vault = Bench(store), GlassVault()
-    answer = tick(bench.parts, vault, TENANT, system_token(41), at(12))
-    assert answer == Quiet(Reason.INSTALLATION_UNKNOWN)
-    assert (store.transactions, vault.sealed) == (0, 0)
-
-
-def test_a_tick_and_the_worker_at_one_moment_make_one_report() -> None:
-    """P1, contract G."""
-    bench, vault = Bench(MemoryStore()), GlassVault()
-    install(bench.store, installed_at=INSTALLED_AT)
-    held = tick(bench.parts, vault, TENANT, None, at(12))
-    runner = Runner(bench.parts, 1)
-    assert run_once(bench.parts, runner) == []
-    answer = tick(bench.parts, vault, TENANT, None, at(12) + timedelta(seconds=1))
-    runner.close()
-    assert isinstance(held, Claim)
-    assert isinstance(answer, Quiet)
-    assert answer.reason is Reason.CLAIMED_ELSEWHERE
-    assert milestone_of(bench.store, AUTO_24H).starts == 0
