@@ -1,7 +1,6 @@
 """`firstry verify X.pdf`: nothing on its pages and in what it carries can be changed unseen."""
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -13,6 +12,7 @@ from pypdf import PdfWriter
 from pypdf.annotations import FreeText
 from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
+from firstry import __version__
 from firstry.domain.record import StoredReport
 from firstry.exports import pdf
 from firstry.exports.document import Document, Quoted
@@ -66,15 +66,14 @@ def carried(report: StoredReport, name: str = NAME) -> list[Carried]:
 
 def elsewhere(document: Document) -> bytes:
     """Draw as another version does, whose page has larger letters, so that all lines differ."""
-    inputs = pdf.inputs_of(document, carried(REPORT), is_plain=False)
-    given_ = json.loads(inputs["document"]) | {"renderer": OTHER}
+    inputs = pdf.inputs_of(document, carried(REPORT), OTHER, is_plain=False)
     template = pdf.PAGE.read_text("utf-8").replace("size: 10pt", "size: 10.7pt")
     assert template != pdf.PAGE.read_text("utf-8")
     fonts = typst.Fonts(False, False, [FONTS])
     made = typst.Compiler(template.encode(), font_paths=fonts).compile(
         template.encode(),
         format="pdf",
-        sys_inputs=inputs | {"document": json.dumps(given_)},
+        sys_inputs=inputs,
         pdf_standards=pdf.STANDARDS,
         timestamp=int(REPORT.generated_at.timestamp()),
     )
@@ -186,13 +185,28 @@ def test_what_is_added_behind_the_end_fails() -> None:
 # Drawn by another version
 
 
-def test_the_pages_of_another_version_are_compared_as_text() -> None:
+def test_pages_that_another_page_has_drawn_cannot_be_verified() -> None:
+    """Their text is compared, but the same text proves nothing."""
     content = elsewhere(shown(REPORT))
     assert content != fine()
     verified = verify_pdf(content, TRUSTED)
-    assert verified.holds
+    assert not verified.holds
+    assert [v.check for v in verified.verdicts if not v.holds] == [Check.PAGES]
+    assert verified.verdicts[-1].breaches is None
     assert OTHER in note_of(verified)
     assert renderer() in note_of(verified)
+
+
+def test_pages_of_another_version_with_the_same_page_are_drawn_again() -> None:
+    """A release that changes neither page nor fonts nor words leaves older files as they are."""
+    older = renderer().replace(f"firstry {__version__}", "firstry 0.0.9rc1")
+    content = pdf_of(REPORT, older)
+    assert content != fine()
+    verified = verify_pdf(content, TRUSTED)
+    assert verified.holds
+    assert note_of(verified) == SAME_BYTES
+    changed = rewritten(content, lambda writer: writer.add_blank_page(9, 9))
+    assert not verify_pdf(changed, TRUSTED).holds
 
 
 def test_another_number_in_another_version_fails() -> None:

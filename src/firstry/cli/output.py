@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from firstry.domain.access import AccessDenied, RoleInsufficient
+from firstry.domain.display import displayed
 from firstry.domain.errors import (
     Conflict,
     EraseNotAllowed,
@@ -24,6 +25,9 @@ from firstry.domain.errors import (
     StoreUnfit,
     TokenUnavailable,
 )
+
+LONGEST_LINE = 5000
+"""The characters of a line of an error at most."""
 
 
 class Exit(IntEnum):
@@ -72,9 +76,14 @@ class Output:
             error = {"code": code, "message": message, "remedy": remedy}
             print(json.dumps({"error": error}))
             return
-        print(f"firstry: {message}", file=sys.stderr)
+        print(f"firstry: {_harmless(message)}", file=sys.stderr)
         if remedy:
-            print(f"  {remedy}", file=sys.stderr)
+            print(f"  {_harmless(remedy)}", file=sys.stderr)
+
+
+def _harmless(text: str) -> str:
+    """Return lines that may quote a file or a name from outside as a terminal can show them."""
+    return "\n".join(displayed(line, LONGEST_LINE) for line in text.split("\n"))
 
 
 def exit_of(error: FirstryError) -> Exit:

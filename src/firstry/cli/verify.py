@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from firstry.exports.verify import Verdict
 
 LONGEST_KEY_FILE = 1024 * 1024
+_AFTER_A_FAILURE = "because of what failed"
 
 
 def verify(
@@ -119,7 +120,7 @@ def _text(result: "Result") -> str:
 
 
 def _report_lines(judged: "Judged", is_brief: bool) -> list[str]:
-    """Return a report's line and its checks; of many reports only the checks that failed."""
+    """Return a report's line and its checks; of many reports not those that hold."""
     from firstry.exports.verify import HOLDS
 
     verified = judged.verified
@@ -128,7 +129,7 @@ def _report_lines(judged: "Judged", is_brief: bool) -> list[str]:
     for verdict in verified.verdicts:
         name = f"{verdict.check.value:<10}"
         if verdict.breaches is None:
-            lines.append(f"  not made  {name} because of what failed")
+            lines.append(f"  not made  {name} {displayed(verdict.note) or _AFTER_A_FAILURE}")
         elif verdict.holds and not is_brief:
             note = f"; {displayed(verdict.note)}" if verdict.note else ""
             lines.append(f"  holds     {name} {HOLDS[verdict.check]}{note}")

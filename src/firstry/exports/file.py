@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EISDIR
 from pathlib import Path
 
 from firstry.domain.errors import (
@@ -117,7 +118,9 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, may_replace: bool = True
     partial = {path.with_name(f".{path.name}.{os.getpid()}.partial"): path for path, _ in files}
     try:
         for path, content in files:
-            if not may_replace and path.is_file() and path.read_bytes() != content:
+            if path.is_dir():
+                raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+            if not may_replace and path.exists() and not _holds(path, content):
                 raise Conflict(
                     f"{path} is there already and holds something else",
                     "name a file with --output, or another folder",
@@ -136,8 +139,14 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, may_replace: bool = True
         ) from None
 
 
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
 def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+    """Write a file of our own: never through a link that somebody has put in its place."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -7,6 +7,7 @@ A `firstry-keys.json` that lies in the folder is never trusted by itself.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from firstry.domain.errors import InputInvalid
@@ -53,7 +54,7 @@ def verify_path(path: Path, signature: Path | None, keys: TrustedKeys) -> Result
     """Verify the report at `path`, or every report in the folder `path`.
 
     Raises InputInvalid if a file that was named is missing or cannot be read,
-    and if a folder holds no report.
+    and if a folder holds no report or more than MOST_FILES files.
     """
     if not path.is_dir():
         if _is_pdf(path):
@@ -79,7 +80,13 @@ _WHERE = (
 
 
 def _verify_folder(folder: Path, keys: TrustedKeys) -> Result:
-    files = sorted(each for each in folder.iterdir() if each.is_file())[:MOST_FILES]
+    found = [*islice((each for each in folder.iterdir() if each.is_file()), MOST_FILES + 1)]
+    if len(found) > MOST_FILES:
+        raise InputInvalid(
+            f"there are more than {MOST_FILES:,} files in {folder}",
+            "verify them in several folders: none is left out unsaid",
+        )
+    files = sorted(found)
     reports = [each for each in files if each.suffix == ".json" and each.name != FILE_NAME]
     pdfs = [each for each in files if _is_pdf(each)]
     if not (reports or pdfs) and not any(each.suffix == ENVELOPE_SUFFIX for each in files):

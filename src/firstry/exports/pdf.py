@@ -8,6 +8,7 @@ report gives the same bytes in every process, and a PDF is checked by making it 
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,17 +39,21 @@ class Carried:
     description: str
 
 
-def render(document: Document, at: datetime, carried: Sequence[Carried] = ()) -> bytes:
+def render(
+    document: Document, at: datetime, carried: Sequence[Carried] = (), drawn_by: str | None = None
+) -> bytes:
     """Return `document` as a PDF that was made at the instant `at`.
 
-    The same arguments give the same bytes. Raises PdfExportFailed if it cannot be drawn.
+    The same arguments give the same bytes. `drawn_by` is the name that the file bears, that
+    of `renderer` if it is None. Raises PdfExportFailed if it cannot be drawn.
     """
+    drawn_by = drawn_by or renderer()
     try:
-        return _drawn(document, at, carried, is_plain=False)
+        return _drawn(document, at, carried, drawn_by, is_plain=False)
     except typst.TypstError:
         pass  # a cluster that no one font can set: each of its characters by its number
     try:
-        return _drawn(document, at, carried, is_plain=True)
+        return _drawn(document, at, carried, drawn_by, is_plain=True)
     except typst.TypstError as error:
         raise PdfExportFailed(f"the page cannot be drawn: {error.message}") from None
 
@@ -61,7 +66,15 @@ def renderer() -> str:
     return f"firstry {__version__}, typst {version('typst')}, pages {digest.hexdigest()[:16]}"
 
 
-def inputs_of(document: Document, carried: Sequence[Carried], *, is_plain: bool) -> dict[str, str]:
+def draws_like(name: str) -> bool:
+    """Whether `name` is that of `renderer` but for the version of firstry: same page and fonts."""
+    _, _, rest = renderer().partition(", ")
+    return re.fullmatch(r"firstry [\w.+!-]{1,40}, " + re.escape(rest), name, re.ASCII) is not None
+
+
+def inputs_of(
+    document: Document, carried: Sequence[Carried], drawn_by: str, *, is_plain: bool
+) -> dict[str, str]:
     """Return all that the template is given: the document as JSON, and each carried file."""
     files = [
         {
@@ -73,17 +86,17 @@ def inputs_of(document: Document, carried: Sequence[Carried], *, is_plain: bool)
         }
         for number, each in enumerate(carried)
     ]
-    given = values_of(document, is_plain=is_plain) | {"renderer": renderer(), "files": files}
+    given = values_of(document, is_plain=is_plain) | {"renderer": drawn_by, "files": files}
     inputs = {f"file-{number}": each.content.decode() for number, each in enumerate(carried)}
     return inputs | {"document": json.dumps(given)}
 
 
 def _drawn(
-    document: Document, at: datetime, carried: Sequence[Carried], *, is_plain: bool
+    document: Document, at: datetime, carried: Sequence[Carried], drawn_by: str, *, is_plain: bool
 ) -> bytes:
     made = _compiler().compile(
         format="pdf",
-        sys_inputs=inputs_of(document, carried, is_plain=is_plain),
+        sys_inputs=inputs_of(document, carried, drawn_by, is_plain=is_plain),
         pdf_standards=STANDARDS,
         timestamp=int(at.timestamp()),
     )

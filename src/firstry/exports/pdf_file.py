@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pypdf import PdfReader
+from pypdf import Configuration, PdfReader, apply_configuration
 from pypdf.errors import PyPdfError
 from pypdf.generic import ArrayObject, DictionaryObject, PdfObject, StreamObject
 
@@ -21,14 +21,28 @@ from firstry.domain.report.shape import Breach
 
 LONGEST_FILE = 50 * 1024 * 1024
 LONGEST_CARRIED = 11 * 1024 * 1024
+LONGEST_STREAM = 512 * 1024
+"""What the content of a page, a font's letters or the metadata may unpack to; ours have a tenth."""
+LONGEST_PAGES = 3 * 1024 * 1024
+"""What the contents of all pages may unpack to, before their text is read."""
 MOST_NAMES = 10
-MOST_PAGES = 5000
+MOST_PAGES = 500
 
 _BROKEN = (
     *(PyPdfError, zlib.error, struct.error, ArithmeticError, AssertionError, AttributeError),
     *(LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError),
 )
 """What a reader of hostile bytes can run into."""
+_LIMITS = Configuration(
+    array_based_stream_maximum_output_length=LONGEST_STREAM,
+    lzw_maximum_output_length=LONGEST_STREAM,
+    run_length_maximum_output_length=LONGEST_STREAM,
+    zlib_maximum_output_length=LONGEST_STREAM,
+    zlib_maximum_recovery_input_length=LONGEST_STREAM,
+    xmp_maximum_input_length=LONGEST_STREAM,
+    stream_decoding_work_maximum_length=4 * LONGEST_STREAM,
+)
+"""How much the reader of the format may unpack; its own limits are 75 MB for each stream."""
 _ACTIVE = frozenset({"/AcroForm", "/OpenAction", "/AA", "/Collection"})
 _LOG = logging.getLogger("pypdf")
 _LOG.addHandler(logging.NullHandler())
@@ -53,7 +67,13 @@ class PdfFile:
 
     def page_texts(self) -> Iterator[str]:
         """Yield the text of each page without spaces, or raise PdfUnreadable."""
-        return (self.page_text(number) for number in range(1, self.page_count() + 1))
+        length = 0
+        for number in range(1, self.page_count() + 1):
+            length += len(self.page_content(number))
+            if length > LONGEST_PAGES:
+                rule = f"must not be longer than {LONGEST_PAGES} bytes with those before it"
+                raise PdfUnreadable(Breach(f"page {number}", rule))
+            yield self.page_text(number)
 
     def page_text(self, number: int) -> str:
         """Return the text of a page, counted from 1, without spaces, or raise PdfUnreadable."""
@@ -150,9 +170,12 @@ def _carried(names: list[tuple[str, DictionaryObject]]) -> dict[str, bytes]:
         with _at(place):
             if str(entry.get("/UF", name)) != name or str(entry.get("/F", name)) != name:
                 raise PdfUnreadable(Breach(place, "must have one name"))
-            stream = _dictionary(entry["/EF"])["/F"].get_object()
+            files = [each.get_object() for each in _dictionary(entry["/EF"]).values()]
+            stream = files[0]
             if not isinstance(stream, StreamObject):
                 raise PdfUnreadable(Breach(place, "must be a file"))
+            if any(each is not stream for each in files):
+                raise PdfUnreadable(Breach(place, "must be one file, whoever reads it"))
             found[name] = _unpacked(stream, place)
     return found
 
@@ -183,7 +206,8 @@ def _dictionary(value: object) -> DictionaryObject:
 def _at(place: str) -> Iterator[None]:
     """Turn whatever the reader of the format runs into here into one answer."""
     try:
-        yield
+        with apply_configuration(_LIMITS):
+            yield
     except _BROKEN as error:
         kind = type(error).__name__
         raise PdfUnreadable(Breach(place, f"must be readable as a PDF ({kind})")) from None

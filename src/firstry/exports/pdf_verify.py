@@ -2,9 +2,9 @@
 
 A page can be changed without a letter of its text being changed, by a picture over
 it or a font that draws another number. So the pages are not read: the PDF is made
-again from the report that it carries, and has to be the same, byte for byte. Only
-where another version of firstry has drawn it are the texts compared instead, and
-the verdict says so (decision 0017).
+again from the report that it carries, and has to be the same, byte for byte. Where
+another page or other fonts have drawn it, that cannot be: another text is found then,
+but the same text proves nothing, and the check counts as not made (decision 0017).
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,16 @@ from firstry.domain.tenant import Tenant
 from firstry.exports.format import ENVELOPE_SUFFIX, Format, file_name
 from firstry.exports.key import TrustedKeys
 from firstry.exports.paper import columns_of, texts_of
-from firstry.exports.pdf import renderer
+from firstry.exports.pdf import draws_like, renderer
 from firstry.exports.pdf_file import PdfFile, PdfUnreadable, open_pdf, without_spaces
 from firstry.exports.rendering import pdf_of, shown
 from firstry.exports.verify import IN_ENVELOPE, OF_REPORT, Check, Verdict, Verified, verify
 
 SAME_BYTES = "made again from it, the file is the same byte for byte"
-SAME_TEXT = "only their text was compared, because {} has drawn them and this is {}"
+SAME_TEXT = (
+    "the text of the pages agrees, but what may be drawn over it is not seen: {} has drawn them "
+    "and this is {}; verify with that version, or read the JSON that the file carries"
+)
 LONGEST_EXCERPT = 40
 
 
@@ -99,7 +102,7 @@ def _carried(report: StoredReport, name: str) -> Verdict:
 
 def _pages(file: PdfFile, content: bytes, report: StoredReport) -> Verdict:
     try:
-        expected = pdf_of(report)
+        expected = pdf_of(report, file.drawn_by if draws_like(file.drawn_by) else None)
     except PdfExportFailed as failed:
         return Verdict(Check.PAGES, (Breach("pages", failed.message),))
     if content == expected:
@@ -107,8 +110,10 @@ def _pages(file: PdfFile, content: bytes, report: StoredReport) -> Verdict:
     try:
         if file.drawn_by == renderer():
             return Verdict(Check.PAGES, (_difference(file, content, expected),))
+        if breaches := tuple(_other_texts(file, report)):
+            return Verdict(Check.PAGES, breaches)
         note = SAME_TEXT.format(file.drawn_by or "something unnamed", renderer())
-        return Verdict(Check.PAGES, tuple(_other_texts(file, report)), note)
+        return Verdict(Check.PAGES, None, note)
     except PdfUnreadable as unreadable:
         return Verdict(Check.PAGES, (unreadable.breach,))
 
@@ -147,9 +152,9 @@ def _other_texts(file: PdfFile, report: StoredReport) -> Iterator[Breach]:
     )
     heads = {without_spaces("".join(columns_of(part))) for part in document.parts} - {""}
     wanted = without_spaces("".join(texts_of(document)))
-    pages = list(file.page_texts())
-    for number, page in enumerate(pages, start=1):
-        end = f"{footer}{number}/{len(pages)}"
+    count = file.page_count()
+    for number, page in enumerate(file.page_texts(), start=1):
+        end = f"{footer}{number}/{count}"
         if not page.endswith(end):
             yield Breach(f"page {number}", f"must end with the footer {end!r}")
             return
@@ -162,4 +167,4 @@ def _other_texts(file: PdfFile, report: StoredReport) -> Iterator[Breach]:
             return
         wanted = wanted[len(has) :]
     if wanted:
-        yield Breach(f"page {len(pages)}", f"must go on with {wanted[:LONGEST_EXCERPT]!r}")
+        yield Breach(f"page {count}", f"must go on with {wanted[:LONGEST_EXCERPT]!r}")

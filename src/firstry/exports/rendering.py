@@ -25,12 +25,12 @@ def html_of(report: StoredReport) -> bytes:
     return html.render(shown(report)).encode()
 
 
-def pdf_of(report: StoredReport) -> bytes:
+def pdf_of(report: StoredReport, drawn_by: str | None = None) -> bytes:
     """Return the PDF of a valid report, which carries the report and its envelope.
 
-    Raises PdfExportFailed if it cannot be drawn.
+    `drawn_by` as in `pdf.render`. Raises PdfExportFailed if it cannot be drawn.
     """
-    return pdf.render(shown(report), report.generated_at, tuple(carried_by(report)))
+    return pdf.render(shown(report), report.generated_at, tuple(carried_by(report)), drawn_by)
 
 
 def carried_by(report: StoredReport) -> Iterator[pdf.Carried]:

@@ -80,7 +80,7 @@ NOT_PROVEN = (
 class Verdict:
     """How one check ended. `breaches` is empty where it holds, None where it was not made.
 
-    `note` says how it was made, where there is more than one way.
+    `note` says how it was made, where there is more than one way, or why it was not.
     """
 
     check: Check
