@@ -11,6 +11,7 @@ from firstry.insight.alert import AlertName, Firing, delivered, told, tried
 from firstry.insight.patrol import LedgerPatrol
 from firstry.ports.alert import AlertRecord
 from firstry.ports.holding import Holding
+from firstry.stores.clock import HostClock
 from firstry.stores.sql.alert import SqlAlerts
 from firstry.stores.sql.holding import SqlHolding
 from firstry.stores.sql.service_ledger import ServiceLedger
@@ -85,7 +86,7 @@ def test_tokens_and_entries_are_counted(store: SqlStore) -> None:
 def test_the_patrol_passes_every_tenant_and_finds_sound_ledgers_sound(store: SqlStore) -> None:
     for number in range(7):
         install(store, tenant(number))
-    patrol = LedgerPatrol(store, ServiceLedger(store.database))
+    patrol = LedgerPatrol(store, ServiceLedger(store.database), HostClock())
     for _ in range(5):
         patrol.step(3)
     assert patrol.broken == 0

@@ -216,6 +216,67 @@ def test_a_ledger_that_was_changed_is_told(watched: World, receiver: Receiver) -
     assert value(samples, "firstry_store_up") == 1
 
 
+def test_a_row_that_cannot_be_read_is_told_and_silences_nothing(
+    watched: World, receiver: Receiver
+) -> None:
+    _failed(watched)
+    damaged = watched.installed("damaged").cloud_id
+    connection = apsw.Connection(str(watched.path))
+    damage = "UPDATE milestone SET deferral_kind = ? WHERE cloud_id = ?"
+    connection.execute(damage, ("nonsense", damaged))
+    _looked(watched)
+    told = {each.json()["alert"] for each in receiver.got}
+    assert {"LEDGER_BROKEN", "BACKOFF_LONG"} <= told
+    samples = fresh(watched, lambda s: s.get(("firstry_ledgers_broken", ())) == 1)
+    assert value(samples, "firstry_store_up") == 1
+    assert "a tenant's row is not what was written" in watched.command("doctor").out
+    connection.execute(damage, (None, damaged))
+    connection.close()
+    for _ in range(3):
+        _looked(watched)
+    over = [each.json()["alert"] for each in receiver.got if each.json()["state"] == "resolved"]
+    assert over == ["LEDGER_BROKEN"]
+
+
+def test_a_broken_ledger_is_not_over_because_the_process_is_new(
+    watched: World, receiver: Receiver
+) -> None:
+    """A walk that has not come to the broken ledger yet says nothing of it."""
+    sites = sorted(watched.installed(f"site{n}").cloud_id for n in range(60))
+    connection = apsw.Connection(str(watched.path))
+    connection.execute("DROP TRIGGER ledger_is_written_once")
+    connection.execute(
+        "UPDATE ledger SET body = CAST(body || ' ' AS BLOB) WHERE cloud_id = ?", (sites[-1],)
+    )
+    connection.close()
+    _looked(watched)
+    _looked(watched)
+    assert [each.json()["state"] for each in receiver.got] == ["firing"]
+    watched.restart()
+    for _ in range(6):
+        _looked(watched)
+    assert [each.json()["state"] for each in receiver.got] == ["firing"]
+    connection = apsw.Connection(str(watched.path))
+    connection.execute("UPDATE ledger SET body = CAST(rtrim(body, ' ') AS BLOB)")
+    connection.close()
+    for _ in range(6):
+        _looked(watched)
+    assert [each.json()["state"] for each in receiver.got] == ["firing", "resolved"]
+
+
+def test_a_clock_that_was_set_back_does_not_hold_a_message_back(
+    watched: World, receiver: Receiver
+) -> None:
+    _failed(watched)
+    receiver.status = 503
+    _looked(watched)
+    receiver.status = 200
+    watched.clock.advance(hours=-2)
+    watched.alert_once()
+    states = [m["state"] for m in (r.json() for r in receiver.got) if m["alert"] == "BACKOFF_LONG"]
+    assert states == ["firing", "again"]
+
+
 def test_a_worker_looks_by_itself_and_its_log_tells_no_secret(
     tmp_path: Path, keys: KeyRing, receiver: Receiver
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from firstry.insight.patrol import LedgerPatrol
 from firstry.sim.platform_key import KeyRing
+from firstry.stores.clock import HostClock
 from firstry.stores.sql.service_ledger import ServiceLedger
 from support.console import signed_in
 from support.exposition import fresh
@@ -59,7 +60,7 @@ def _patrol(world: World) -> LedgerPatrol:
     """Return a patrol that has gone round once."""
     store = world.database.store()
     try:
-        patrol = LedgerPatrol(store, ServiceLedger(store.database))
+        patrol = LedgerPatrol(store, ServiceLedger(store.database), HostClock())
         patrol.step()
     finally:
         store.close()
@@ -108,7 +109,7 @@ def test_a_ledger_that_lost_its_end_takes_entries_and_stays_broken(world: World)
 
 def test_a_ledger_that_is_whole_again_is_found_whole(world: World) -> None:
     store = world.database.store()
-    patrol = LedgerPatrol(store, ServiceLedger(store.database))
+    patrol = LedgerPatrol(store, ServiceLedger(store.database), HostClock())
     _change(world, "UPDATE service_ledger SET hash = 'x' || hash")
     patrol.step()
     assert (patrol.broken, patrol.is_service_broken) == (1, True)

@@ -42,7 +42,8 @@ def found_in(settings: Settings, store: SqlStore) -> Iterator[Finding]:
     yield from _clock(store, now)
     yield from _role(settings)
     book = SqlAlerts(store.database)
-    yield from _ledgers(LedgerPatrol(store, ServiceLedger(store.database)), book)
+    patrol = LedgerPatrol(store, ServiceLedger(store.database), clock)
+    yield from _ledgers(patrol, book)
     for concern in concerns(overview(seen.insight, now)):
         if concern.code is not Code.CLOCK_BEHIND:
             yield Finding(concern.code.value, f"{concern.what}: {concern.why}", concern.command)
@@ -89,6 +90,12 @@ def _ledgers(patrol: LedgerPatrol, book: AlertBook) -> Iterator[Finding]:
             "LEDGER_BROKEN",
             "the service's own ledger is not what was written",
             "firstry evidence verify --service",
+        )
+    if patrol.is_unreadable:
+        yield Finding(
+            "LEDGER_BROKEN",
+            "a tenant's row is not what was written, and cannot be read",
+            "restore the database from a backup",
         )
     for cloud_id in patrol.broken_tenants:
         yield Finding(

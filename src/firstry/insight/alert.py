@@ -79,6 +79,16 @@ def firing(seen: Overview, patrol: LedgerPatrol) -> Mapping[AlertName, Firing]:
     return found
 
 
+def is_open(before: AlertRecord | None, name: AlertName, patrol: LedgerPatrol) -> bool:
+    """Whether nobody can say yet that an alert that fired is over.
+
+    What the patrol has met is known to its process alone, until it ends.
+    """
+    if name is not AlertName.LEDGER_BROKEN or before is None or not before.is_firing:
+        return False
+    return not patrol.broken and not patrol.is_sound_since(before.since)
+
+
 def _broken(count: int, is_service_among: bool) -> Firing:
     if not is_service_among:
         what, which = counted(count, "ledger of a tenant is", "ledgers of tenants are"), "ID"
@@ -120,9 +130,14 @@ def told(
         return _record(before, name, "firing", found, now, now, public_url)
     if found is None:
         return _record(before, name, "resolved", None, before.since, now, public_url)
-    if now - before.told_at >= AGAIN_AFTER:
+    if not timedelta() <= now - before.told_at < AGAIN_AFTER:
         return _record(before, name, "again", found, before.since, now, public_url)
     return None
+
+
+def is_waiting(record: AlertRecord, now: datetime) -> bool:
+    """Whether the next try lies ahead. A clock that was set back keeps none waiting."""
+    return timedelta() < record.next_try_at - now <= RETRY_WAITS[-1]
 
 
 def tried(before: AlertRecord, now: datetime) -> AlertRecord:

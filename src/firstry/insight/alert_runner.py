@@ -7,10 +7,20 @@ same key.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from firstry.insight.alert import AlertName, delivered, firing, key_of, told, tried
+from firstry.insight.alert import (
+    AlertName,
+    delivered,
+    firing,
+    is_open,
+    is_waiting,
+    key_of,
+    told,
+    tried,
+)
 from firstry.insight.overview import InsightParts, overview
 from firstry.insight.patrol import LedgerPatrol
 from firstry.ports.alert import AlertBook, AlertRecord, Webhook
@@ -39,15 +49,23 @@ def look(parts: AlertParts, now: datetime) -> None:
     known = {record.name: record for record in parts.book.records()}
     for name in AlertName:
         before = known.get(name.value)
+        if is_open(before, name, parts.patrol):
+            continue
         after = told(before, name, found.get(name), now, parts.public_url)
         if after is not None:
             parts.book.put(before, after)
 
 
-def deliver(parts: AlertParts, now: datetime) -> None:
-    """Try each message that is to be delivered and whose time has come, once."""
+def deliver(parts: AlertParts, is_stopping: Callable[[], bool]) -> None:
+    """Try each message that is to be delivered and whose time has come, once.
+
+    A try may take seconds, so each is begun at its own time, and none once the process stops.
+    """
     for record in parts.book.records():
-        if record.body is None or record.next_try_at > now:
+        now = parts.insight.clock.now()
+        if is_stopping():
+            return
+        if record.body is None or is_waiting(record, now):
             continue
         begun = tried(record, now)
         if parts.book.put(record, begun):
@@ -89,7 +107,7 @@ class AlertRunner:
         if self._looked_at is None or not timedelta() <= now - self._looked_at < EVERY:
             look(self._parts, now)
             self._looked_at = now
-        deliver(self._parts, now)
+        deliver(self._parts, self._told.is_set)
 
     def _run(self) -> None:
         while not self._told.is_set():

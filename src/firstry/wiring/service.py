@@ -103,7 +103,7 @@ def build_service(settings: Settings, simulated: Clock | None = None) -> Service
     parts = Parts(store, clock, evidence, telemetry, policy, time.sleep, signer, settle)
     limits = (settings.alert_backoff, settings.alert_failure_rate)
     operators = operators_of(store, clock, policy, *limits)
-    patrol = LedgerPatrol(store, ServiceLedger(store.database))
+    patrol = LedgerPatrol(store, ServiceLedger(store.database), clock)
     holdings = SqlHolding(store.database)
     metrics.watch(operators.watch, holdings, patrol, client.holds.points_left)
     alerts = _alerts(settings, operators, SqlAlerts(store.database), patrol, telemetry)
