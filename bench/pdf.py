@@ -95,7 +95,7 @@ def _inputs() -> Iterator[dict[str, str]]:
     """Yield what a PDF is drawn from and what it carries, ready for the compiler."""
     for report in _reports():
         carried = tuple(carried_by(report))
-        yield pdf.inputs_of(shown(report), carried, is_plain=False)
+        yield pdf.inputs_of(shown(report), carried, pdf.renderer(), is_plain=False)
 
 
 def _bare() -> Callable[[dict[str, str]], object]:
