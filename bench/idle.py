@@ -173,7 +173,7 @@ def _until(found: Callable[[], T | None]) -> T:
     for _ in range(500):
         if result := found():
             return result
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks; 10 seconds in all
     raise TimeoutError("the server did not start")
 
 

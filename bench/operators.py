@@ -113,7 +113,7 @@ def _flatness(ground: Ground, served: Served, now: datetime) -> Row:
     with Served(ground.folder, url, f"few-{ground.name}") as few:
         for each in (served, few):
             each.once(METRICS, {})
-        time.sleep(1)
+        time.sleep(1)  # what the first scrapes began to read in the background has ended by then
         pairs = [(served.best(METRICS, {}), few.best(METRICS, {})) for _ in range(ROUNDS)]
     many, least = (min(side) for side in zip(*pairs, strict=True))
     what = f"{ground.name}: /metrics"

@@ -76,7 +76,9 @@ def test_a_file_that_may_no_longer_be_written_is_told(tmp_path: Path, keys: KeyR
         yard.database.path.chmod(0o444)
         with yard.database.locked("IMMEDIATE"), ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(yard.tick, serving, site)  # the open connection is in use
-            time.sleep(0.3)
+            time.sleep(
+                0.3
+            )  # the tick has taken the connection by then; it waits a second for the lock
             status, said = readiness(serving.port)
             assert (status, "writable" in said) == (503, True)
             refused = waiting.result()

@@ -60,11 +60,11 @@ class LedgerPatrol:
         return self._is_unreadable
 
     def is_sound_since(self, at: datetime) -> bool:
-        """Whether a whole walk of this process that began at `at` or later met none that broke.
+        """Whether a whole walk of this process that began after `at` met none that broke.
 
         Until then it cannot tell that what another process has found is mended.
         """
-        return self._sound_since is not None and self._sound_since >= at
+        return self._sound_since is not None and self._sound_since > at
 
     def step(self, tenants: int = TENANTS_A_STEP) -> None:
         """Look at the next few tenants. Raises StoreUnavailable as the store does."""

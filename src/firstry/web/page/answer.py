@@ -13,8 +13,7 @@ from starlette.responses import JSONResponse
 
 from firstry.domain.canonical import Json
 from firstry.domain.instant import iso
-
-NEVER_STORED = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+from firstry.web.header import NEVER_STORED
 
 
 class Refused(StrEnum):
